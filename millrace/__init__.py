@@ -1,0 +1,78 @@
+"""Millrace runs production machine-learning systems: one module declares one, and Millrace does the rest.
+
+Everything a user's module needs is here: `from millrace import Entity, Event, Request, Ref, System, ...`.
+"""
+
+from millrace.errors import MillraceError
+from millrace.features.declare import count, feature, last, maximum, mean, minimum, ratio, total
+from millrace.models.calibrated import Calibrated
+from millrace.models.declare import Decided, Judged, Model, Pairs, outcome
+from millrace.models.factorization import ALS
+from millrace.models.gradient_boosting import GradientBoosting
+from millrace.models.logistic import Logistic
+from millrace.monitors.declare import Calibration, Drift, Freshness, drop
+from millrace.policy.act import Act, Cost, Precision
+from millrace.policy.pipeline import Pipeline
+from millrace.policy.sources import Arms, Factorized, Fresh, Itself, Trending
+from millrace.policy.stages import NoRepeats, Rules, Weigh
+from millrace.policy.top import AtMost, Top
+from millrace.policy.wrappers import Canary, Experiment, Fallback, Pinned, Shadow
+from millrace.schema import Entity, Event, Ref, Request, Shown
+from millrace.system import System
+from millrace.training.declare import NotWorse, Retrain
+from millrace.types import Array
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ALS",
+    "Act",
+    "Arms",
+    "Array",
+    "AtMost",
+    "Calibrated",
+    "Calibration",
+    "Canary",
+    "Cost",
+    "Decided",
+    "Drift",
+    "Entity",
+    "Event",
+    "Experiment",
+    "Factorized",
+    "Fallback",
+    "Fresh",
+    "Freshness",
+    "GradientBoosting",
+    "Itself",
+    "Judged",
+    "Logistic",
+    "MillraceError",
+    "Model",
+    "NoRepeats",
+    "NotWorse",
+    "Pairs",
+    "Pinned",
+    "Pipeline",
+    "Precision",
+    "Ref",
+    "Request",
+    "Retrain",
+    "Rules",
+    "Shadow",
+    "Shown",
+    "System",
+    "Top",
+    "Trending",
+    "Weigh",
+    "count",
+    "drop",
+    "feature",
+    "last",
+    "maximum",
+    "mean",
+    "minimum",
+    "outcome",
+    "ratio",
+    "total",
+]

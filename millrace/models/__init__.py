@@ -1,0 +1,1 @@
+"""What is learned: models and outcomes as declared, learners as algorithms, versions as trained artefacts."""

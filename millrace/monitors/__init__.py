@@ -1,0 +1,1 @@
+"""What watches a running system: drift, calibration, performance, freshness."""

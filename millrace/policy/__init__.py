@@ -1,0 +1,1 @@
+"""What decides: sources propose, stages refine, a chooser draws, wrappers are policies too."""

@@ -1,0 +1,134 @@
+"""Stages refine decisions one after another: score, weigh, rule, leave out. None of them draws; only a chooser does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from millrace.decision import Decisions, Facts
+from millrace.errors import DeclarationError
+from millrace.features.declare import Aggregate, OnDemand, Ratio, count
+from millrace.models.declare import Model, Outcome
+from millrace.schema import Field, Request, Shown
+from millrace.types import size
+
+
+class Stage(Protocol):
+    """One step of a pipeline.
+
+    Attributes:
+        draws: Whether it chooses, with stated propensities; nothing may come after a stage that does.
+    """
+
+    draws: bool
+
+    def apply(self, d: Decisions, facts: Facts) -> Decisions:
+        """Return the decisions after this step."""
+        ...
+
+    def features(self) -> tuple[Any, ...]:
+        """Return the features and attributes it reads."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """Adds a model's heads to the rows; `score` is the first head until something weighs them."""
+
+    model: Model
+    draws = False
+
+    def features(self) -> tuple[Any, ...]:
+        """Return the model's features."""
+        return self.model.features
+
+    def apply(self, d: Decisions, facts: Facts) -> Decisions:
+        """Score every row with the installed version."""
+        version = facts.version(self.model)
+        if size(d.rows) == 0:
+            empty = np.zeros(0)
+            return d.with_rows(score=empty, **dict.fromkeys(self.model.heads, empty))
+        values = facts.lookup(self.model.features, d)
+        heads = version.score(values)
+        # The features travel with the rows, so that the record of a decision holds what was served, not what is looked up later.
+        return d.with_rows(**values, **heads, score=heads[self.model.heads[0]])
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class Weigh:
+    """Makes one score of several heads: the weighted sum of what the decision is expected to lead to."""
+
+    weights: tuple[tuple[Outcome, float], ...]
+    draws = False
+
+    def __init__(self, weights: Mapping[Any, float]) -> None:
+        for one in weights:
+            if not isinstance(one, Outcome):
+                raise DeclarationError(f"Weigh({{{one!r}: ...}}): not an outcome; weigh the outcomes of the model before it")
+        object.__setattr__(self, "weights", tuple((one, float(weight)) for one, weight in weights.items()))
+
+    def features(self) -> tuple[Any, ...]:
+        """Return nothing: it reads the heads."""
+        return ()
+
+    def apply(self, d: Decisions, facts: Facts) -> Decisions:
+        """Replace the score."""
+        score = np.zeros(size(d.rows))
+        for one, weight in self.weights:
+            score += weight * d.rows[one.column]
+        return d.with_rows(score=score)
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """Scores rows by a feature, without a model: what decides when no model can. A missing value counts as 0."""
+
+    by: Any
+    draws = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.by, Aggregate | Ratio | OnDemand | Field):
+            raise DeclarationError(f"Rules({self.by!r}): not a feature; pass an aggregate, a ratio or a @feature function")
+
+    def features(self) -> tuple[Any, ...]:
+        """Return the feature it scores by."""
+        return (self.by,)
+
+    def apply(self, d: Decisions, facts: Facts) -> Decisions:
+        """Set the score to the feature's value."""
+        value = np.asarray(facts.lookup([self.by], d)[self.by.column], dtype=np.float64)
+        return d.with_rows(score=np.nan_to_num(value, nan=0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class NoRepeats:
+    """Leaves out what was shown to the asker a short while ago.
+
+    Attributes:
+        by: The request's reference to who asks: `Refresh.viewer`.
+        of: The candidate class.
+        over: How long ago still counts.
+    """
+
+    by: Any
+    of: Any
+    over: str = "1d"
+    shown: Aggregate = field(init=False)
+    draws = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.by, Field) or not issubclass(self.by.owner, Request):
+            raise DeclarationError(f"NoRepeats({self.by!r}, ...): not a field of the Request; name who asks, such as Refresh.viewer")
+        stream = Shown[self.by.owner, self.of]
+        object.__setattr__(self, "shown", count(stream, per=(Field(stream, self.by.name), self.of), over=self.over))  # type: ignore[arg-type]
+
+    def features(self) -> tuple[Any, ...]:
+        """Return the count of showings it reads."""
+        return (self.shown,)
+
+    def apply(self, d: Decisions, facts: Facts) -> Decisions:
+        """Keep the rows that were not shown."""
+        return d.keep(facts.lookup([self.shown], d)[self.shown.column] == 0)

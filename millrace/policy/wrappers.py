@@ -1,0 +1,186 @@
+"""Policies made of policies: fall back, experiment, shadow, pin. Whatever wraps a policy is a policy too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from millrace.decision import Decisions, Facts, Policy, merge
+from millrace.errors import DeclarationError
+from millrace.schema import Field
+from millrace.types import Array, Columns, micros, objects, size, take
+
+
+def _check_policy(said: str, policy: Any) -> None:
+    if not hasattr(policy, "decide"):
+        raise DeclarationError(f"{said}: {policy!r} is not a policy; use a Pipeline or what wraps one")
+
+
+@dataclass(frozen=True, eq=False)
+class Fallback:
+    """Answers by `policy`, or by `to` when that fails or takes longer than `after`. The miss is recorded; replay repeats it."""
+
+    policy: Policy
+    to: Policy
+    after: str
+
+    def __post_init__(self) -> None:
+        _check_policy("Fallback(policy)", self.policy)
+        _check_policy("Fallback(to=)", self.to)
+        micros(self.after)
+
+    def decide(self, requests: Columns, facts: Facts) -> Decisions:
+        """Return the first policy's decisions, or the second's."""
+        name = facts.name(self.policy)
+        got = facts.attempt({name: lambda known: self.policy.decide(requests, known)}, {name: self.after})
+        return got[name] if got else self.to.decide(requests, facts)
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class Experiment:
+    """Sends each unit to one of several policies, always the same one, by its share.
+
+    Args:
+        arms: A policy per arm name.
+        unit: The request's field that is assigned: `Refresh.viewer`.
+        shares: The share of each arm, adding up to 1; equal when not given.
+    """
+
+    arms: tuple[tuple[str, Policy], ...]
+    unit: Any
+    shares: tuple[float, ...]
+
+    def __init__(self, arms: Mapping[str, Policy], *, unit: Any, shares: Sequence[float] | None = None) -> None:
+        if len(arms) < 2:
+            raise DeclarationError(f"Experiment({sorted(arms)}): compare at least two arms")
+        for name, policy in arms.items():
+            _check_policy(f"Experiment({name!r})", policy)
+        if not isinstance(unit, Field):
+            raise DeclarationError(f"Experiment(unit={unit!r}): not a field; name what is assigned, such as Refresh.viewer")
+        shares = tuple(float(share) for share in shares) if shares is not None else (1 / len(arms),) * len(arms)
+        if len(shares) != len(arms) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
+            raise DeclarationError(f"Experiment(shares={shares}): give each of the {len(arms)} arms a share; together they make 1")
+        for name, value in {"arms": tuple(arms.items()), "unit": unit, "shares": shares}.items():
+            object.__setattr__(self, name, value)
+
+    def assign(self, requests: Columns, facts: Facts) -> Array:
+        """Return the position of each request's arm."""
+        draw = facts.chance(facts.name(self), requests[self.unit.name])
+        return np.minimum(np.searchsorted(np.cumsum(self.shares), draw, side="right"), len(self.arms) - 1)
+
+    def decide(self, requests: Columns, facts: Facts) -> Decisions:
+        """Return each request's decision by its arm's policy, with `arm` and `arm_share` recorded."""
+        assigned = self.assign(requests, facts)
+        parts = []
+        for position, (name, policy) in enumerate(self.arms):
+            mine = np.flatnonzero(assigned == position)
+            if mine.size:
+                parts.append((mine, _in_arm(policy.decide(take(requests, mine), facts), name, self.shares[position])))
+        return merge(parts, size(requests))
+
+
+def _in_arm(d: Decisions, name: str, share: float) -> Decisions:
+    """Record an arm; an experiment within an arm is named after both, and the shares multiply."""
+    n = size(d.requests)
+    if "arm" not in d.requests:
+        return d.with_requests(arm=np.full(n, name, dtype=object), arm_share=np.full(n, share))
+    named = objects(f"{name}/{inner}" if inner else name for inner in d.requests["arm"].tolist())
+    return d.with_requests(arm=named, arm_share=d.requests["arm_share"] * share)
+
+
+@dataclass(frozen=True, eq=False)
+class Shadow:
+    """Answers by `policy`; asks `shadow` as well and records what it would have taken. Whatever the shadow does, the answer stands."""
+
+    policy: Policy
+    shadow: Policy
+    within: str = "100ms"
+
+    def __post_init__(self) -> None:
+        _check_policy("Shadow(policy)", self.policy)
+        _check_policy("Shadow(shadow)", self.shadow)
+        micros(self.within)
+
+    def decide(self, requests: Columns, facts: Facts) -> Decisions:
+        """Return the policy's decisions, with a column `shadow` on the requests: per request, what the shadow takes, best first."""
+        answered = self.policy.decide(requests, facts)
+        name = f"shadow {facts.name(self.shadow)}"
+        got = facts.attempt({name: lambda known: self.shadow.decide(requests, known)}, {name: self.within})
+        return answered.with_requests(shadow=_taken(got[name])) if got else answered
+
+
+def _taken(d: Decisions) -> Array:
+    if "action" in d.requests:
+        return objects([action] for action in d.requests["action"].tolist())
+    out = []
+    for first, end in zip(d.starts[:-1], d.starts[1:], strict=True):
+        rank, candidate = d.rows["rank"][first:end], d.rows["candidate"][first:end]
+        out.append(candidate[np.argsort(rank, kind="stable")][np.count_nonzero(rank < 0) :].tolist())
+    return objects(out)
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class Pinned:
+    """The same policy with other model versions: what canaries, shadows and model experiments are made of.
+
+    Args:
+        policy: The policy.
+        release: A version id per Model (or model name), and a threshold per `chooser/action`.
+        named: The release's id, for the record.
+    """
+
+    policy: Policy
+    release: tuple[tuple[Any, Any], ...]
+    named: str
+
+    def __init__(self, policy: Policy, release: Mapping[Any, Any], named: str = "") -> None:
+        _check_policy("Pinned(policy)", policy)
+        object.__setattr__(self, "policy", policy)
+        object.__setattr__(self, "release", tuple(release.items()))
+        object.__setattr__(self, "named", named)
+
+    def decide(self, requests: Columns, facts: Facts) -> Decisions:
+        """Return the policy's decisions under the pinned versions, with the requests' `release` named if it has a name."""
+        decided = self.policy.decide(requests, facts.pinned(dict(self.release)))
+        return decided.with_requests(release=np.full(size(requests), self.named, dtype=object)) if self.named else decided
+
+
+@dataclass(frozen=True, init=False)
+class Canary:
+    """How a new release reaches everyone: its share of the traffic, step by step, each watched before the next.
+
+    Args:
+        steps: Shares such as "1%", "10%", "100%", rising to 100%.
+        watch: How long each step is watched.
+        unit: The request's field that is assigned; None is the request's id.
+    """
+
+    steps: tuple[float, ...]
+    watch: str
+    unit: Any
+
+    def __init__(self, *steps: str, watch: str = "1h", unit: Any = None) -> None:
+        shares = tuple(_share(step) for step in steps)
+        if not shares or list(shares) != sorted(set(shares)) or shares[-1] != 1.0:
+            raise DeclarationError(f'Canary{steps}: the shares must rise to "100%", such as Canary("1%", "10%", "100%")')
+        micros(watch)
+        for name, value in {"steps": shares, "watch": watch, "unit": unit}.items():
+            object.__setattr__(self, name, value)
+
+    @staticmethod
+    def wrap(policy: Policy, release: Mapping[Any, Any], named: str, share: float, unit: Field) -> Policy:
+        """Return the policy that serves a release to a share of the units: an experiment of two arms, the second pinned."""
+        pinned = Pinned(policy, release, named)
+        return Experiment({"champion": policy, "canary": pinned}, unit=unit, shares=(1 - share, share))
+
+
+def _share(step: str) -> float:
+    number = step[:-1] if isinstance(step, str) and step.endswith("%") else ""
+    if not number.replace(".", "", 1).isdigit() or not 0 < float(number) <= 100:
+        raise DeclarationError(f'Canary({step!r}): a share is written as a percentage, such as "10%"')
+    return float(number) / 100
+
+

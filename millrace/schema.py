@@ -1,0 +1,280 @@
+"""What exists (Entity), what happens (Event), what is asked (Request). Read from its class, a field is an expression."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, dataclass_transform
+
+import msgspec
+import numpy as np
+
+from millrace.errors import DeclarationError
+from millrace.expressions import Expr
+from millrace.types import Array
+
+E = TypeVar("E")
+
+KINDS: dict[Any, str] = {str: "text", int: "integer", float: "number", bool: "boolean", datetime: "instant", bytes: "bytes"}
+"""The kinds of value a field can hold, by its Python type."""
+
+_DTYPES: dict[str, Any] = {"text": object, "integer": np.int64, "number": np.float64, "boolean": np.bool_, "instant": np.int64, "bytes": object}
+
+
+class Field(Expr):
+    """One field of an Entity, Event or Request class, or of what it refers to: `Watch.seconds`, `Chargeback.payment.device`.
+
+    Attributes:
+        owner: The class it is declared in.
+        name: Its name there.
+        via: The reference it is read through, or None when it is the owner's own.
+    """
+
+    __slots__ = ("name", "owner", "via")
+    _known: dict[tuple[Any, ...], Field] = {}
+
+    def __new__(cls, owner: type, name: str, via: Field | None = None) -> Field:
+        key = (owner, name, id(via))
+        if key not in Field._known:
+            Field._known[key] = object.__new__(cls)
+        return Field._known[key]
+
+    def __init__(self, owner: type, name: str, via: Field | None = None) -> None:
+        self.op = "field"
+        self.args = ()
+        self.owner = owner
+        self.name = name
+        self.via = via
+        self.column = f"{via.column}.{name}" if via is not None else f"{owner.__name__}.{name}"
+
+    def fields(self) -> Iterator[Expr]:
+        """Yield itself."""
+        yield self
+
+    def evaluate(self, read: Callable[[Any], Array]) -> Array:
+        """Return its column as `read` gives it."""
+        return read(self)
+
+    @property
+    def root(self) -> Field:
+        """The field of the event or request that the path starts at."""
+        return self if self.via is None else self.via.root
+
+    @property
+    def refers_to(self) -> type | None:
+        """The class a `Ref` field points to; None for a plain value."""
+        return reference(_hints(self.owner)[self.name])
+
+    @property
+    def kind(self) -> str:
+        """What it holds: text, integer, number, boolean, instant or bytes."""
+        return kind_of(self.owner, self.name)
+
+    @property
+    def optional(self) -> bool:
+        """Whether the value may be missing."""
+        return _is_optional(_hints(self.owner)[self.name])
+
+    @property
+    def dtype(self) -> Any:
+        """The NumPy type of its column: a missing integer needs a float column, missing text is None in an object column."""
+        return np.float64 if self.kind in ("integer", "boolean") and self.optional else _DTYPES[self.kind]
+
+    def __getattr__(self, name: str) -> Field:
+        target = None if name.startswith("_") else self.refers_to
+        if target is not None and name in field_names(target):
+            return Field(target, name, self)
+        raise AttributeError(f"{self.column} has no field {name!r}")
+
+
+def reference(hint: Any) -> type | None:
+    """Return the class that a `Ref[...]` annotation points to, or None."""
+    for part in (hint, *typing.get_args(hint)):
+        for meta in getattr(part, "__metadata__", ()):
+            if isinstance(meta, msgspec.Meta) and meta.extra and "ref" in meta.extra:
+                return meta.extra["ref"]
+    return None
+
+
+def _is_optional(hint: Any) -> bool:
+    return typing.get_origin(hint) in (typing.Union, types.UnionType) and type(None) in typing.get_args(hint)
+
+
+def kind_of(owner: type, name: str) -> str:
+    """Return the kind of value that a field of a class holds.
+
+    Raises:
+        DeclarationError: Its annotation is none of the types a column can hold.
+    """
+    hint = _hints(owner)[name]
+    if _is_optional(hint):
+        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    if typing.get_origin(hint) is Annotated:
+        hint = typing.get_args(hint)[0]
+    if hint not in KINDS:
+        allowed = ", ".join(kind.__name__ for kind in KINDS)
+        raise DeclarationError(f"{owner.__name__}.{name}: {hint!r} is not a type a field can have: use {allowed}, Ref[...] or one of them | None")
+    return KINDS[hint]
+
+
+_HINTS: dict[type, dict[str, Any]] = {}
+
+
+def _hints(owner: type) -> dict[str, Any]:
+    if owner not in _HINTS:
+        _HINTS[owner] = typing.get_type_hints(owner, include_extras=True)
+    return _HINTS[owner]
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Declared(msgspec.StructMeta):
+    """The metaclass of Entity, Event and Request: a field read from the class is an expression, not a slot."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **settings: Any) -> Any:
+        """Make the class a frozen, keyword-only struct that refuses fields it does not know."""
+        settings = {"frozen": True, "kw_only": True, "forbid_unknown_fields": True, **settings}
+        return super().__new__(mcs, name, bases, namespace, **settings)
+
+    if not TYPE_CHECKING:
+
+        def __getattribute__(cls, name: str) -> Any:
+            """Return the field expression for a field's name, and the ordinary attribute for any other."""
+            if not name.startswith("_") and name in type.__getattribute__(cls, "__struct_fields__"):
+                return Field(cls, name)
+            return super().__getattribute__(name)
+
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeAliasType
+
+    Ref = TypeAliasType("Ref", str, type_params=(E,))
+else:
+
+    class Ref:
+        """`Ref[Viewer]`: the id of a Viewer. A column of text that joins to what it names."""
+
+        def __class_getitem__(cls, target: type) -> Any:
+            """Return the annotation of a reference to `target`."""
+            return Annotated[str, msgspec.Meta(extra={"ref": target})]
+
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Entity(msgspec.Struct, metaclass=Declared):
+    """Something that exists and has attributes that change over time. Sending it again, with its id, updates it."""
+
+    id: str
+
+
+class Event(msgspec.Struct, metaclass=Declared):
+    """Something that happened. `at` is when; an empty `id` gets one, a given `id` makes sending it twice harmless."""
+
+    at: Instant
+    id: str = ""
+
+
+class Request(Event):
+    """Something asked of a system. It is an event too: it can be counted and referred to, and never counts itself."""
+
+
+R = TypeVar("R", bound=Request)
+C = TypeVar("C", bound=Entity)
+
+
+class Shown(Event, Generic[R, C]):
+    """The decision log read as events: `Shown[Refresh, Video]` has the request's fields, the candidate, its rank and the action.
+
+    An event is one row that was taken. `request` is the id of what was asked; `at` is when; `rank` counts from 0, the best place.
+    """
+
+    request: str = ""
+    candidate: str = ""
+    rank: int = 0
+    action: str = ""
+
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, pair: Any) -> Any:
+            """Return the stream of what one kind of request was shown of one kind of entity; the same pair gives the same class."""
+            request, candidate = pair
+            if isinstance(request, TypeVar):
+                return cls
+            if pair not in _SHOWN:
+                _SHOWN[pair] = _shown(request, candidate)
+            return _SHOWN[pair]
+
+
+_SHOWN: dict[tuple[type, type], Any] = {}
+
+
+def _shown(request: type, candidate: type) -> Any:
+    hints = {name: hint for name, hint in _hints(request).items() if name not in ("id", "at")}
+    hints |= {"request": Ref[request], "candidate": Ref[candidate]}
+    namespace: dict[str, Any] = {"__annotations__": hints, "__module__": request.__module__}
+    namespace["__doc__"] = f"What a {request.__name__} was shown of {candidate.__name__}."
+    made = Declared(f"Shown[{request.__name__}, {candidate.__name__}]", (Shown,), namespace)
+    made.__shows__ = (request, candidate)
+    return made
+
+
+def shows(stream: type) -> tuple[type, type] | None:
+    """Return (request class, candidate class) for a `Shown[...]` stream, None for any other."""
+    return getattr(stream, "__shows__", None)
+
+
+def field_names(owner: Any) -> tuple[str, ...]:
+    """Return the names of a class's fields, `id` and `at` among them."""
+    return owner.__struct_fields__
+
+
+def references(owner: Any, target: type | None = None) -> list[Field]:
+    """Return the `Ref` fields of a class, all of them or those that point to `target`."""
+    fields = [Field(owner, name) for name in field_names(owner) if name != "id"]
+    return [field for field in fields if field.refers_to is not None and (target is None or field.refers_to is target)]
+
+
+def stream_of(what: Any, said: str = "") -> type:
+    """Return the event class that an event class or an expression over its fields reads.
+
+    Raises:
+        DeclarationError: It reads no event, or fields of several.
+    """
+    if isinstance(what, type) and issubclass(what, Event):
+        return what
+    owners = {field.root.owner for field in what.fields()} if isinstance(what, Expr) else set()  # type: ignore[attr-defined]
+    if len(owners) == 1 and issubclass(owner := owners.pop(), Event):
+        return owner
+    shown = what.column if isinstance(what, Expr) else getattr(what, "__name__", repr(what))
+    raise DeclarationError(f"{said}{shown} does not read one event: use an Event class, or an expression over the fields of one")
+
+
+def route(stream: type, key: Any) -> Field:
+    """Return how an event reaches a key: its reference to an entity, an attribute of what it refers to, or its own field.
+
+    Args:
+        stream: The event class.
+        key: An Entity or Request class, or a field.
+
+    Raises:
+        DeclarationError: There is no way, or more than one.
+    """
+    if isinstance(key, Field):
+        if key.via is not None:
+            if issubclass(stream, key.root.owner):
+                return key
+            raise DeclarationError(f"{key.column} starts at {key.root.owner.__name__}, not at {stream.__name__}")
+        if issubclass(stream, key.owner):
+            return Field(stream, key.name)
+        ways = [Field(key.owner, key.name, way) for way in references(stream, key.owner)]
+    else:
+        ways = [Field(stream, "id")] if stream is key else references(stream, key)
+    if len(ways) == 1:
+        return ways[0]
+    target = key.column if isinstance(key, Field) else key.__name__
+    if ways:
+        named = ", ".join(way.column for way in ways)
+        raise DeclarationError(f"{stream.__name__} reaches {target} in {len(ways)} ways: name the one you mean, per={named.split(', ')[0]} ({named})")
+    raise DeclarationError(f"{stream.__name__} has no reference to {target}: give it a field of type Ref[...], or name another key in per=")

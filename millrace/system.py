@@ -1,0 +1,57 @@
+"""A system, declared: what is asked, what decides, what watches, when it learns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from millrace.errors import DeclarationError
+from millrace.schema import Entity, Request
+from millrace.training.declare import Retrain
+
+DELIVERIES = ("request", "log", "nightly")
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class System:
+    """A complete ML system. One module declares one.
+
+    Args:
+        request: The Request class it answers.
+        policy: What answers.
+        candidate: The Entity class it chooses among; None when the request itself is the one candidate.
+        monitors: What watches it: `Drift`, `Calibration`, `Freshness`, `drop(...)`.
+        retrain: When its models are trained anew; None never trains by itself.
+        on: How it is asked: "request" (someone waits), "log" (requests are events that arrive) or "nightly" (in batch).
+    """
+
+    request: Any
+    policy: Any
+    candidate: Any
+    monitors: tuple[Any, ...]
+    retrain: Retrain | None
+    on: str
+
+    def __init__(
+        self,
+        request: Any,
+        *,
+        policy: Any,
+        candidate: Any = None,
+        monitors: Any = (),
+        retrain: Retrain | None = None,
+        on: str = "request",
+    ) -> None:
+        if not (isinstance(request, type) and issubclass(request, Request)):
+            raise DeclarationError(f"System({request!r}): not a Request class; declare one with class Ask(Request)")
+        if candidate is not None and not (isinstance(candidate, type) and issubclass(candidate, Entity)):
+            raise DeclarationError(f"System(candidate={candidate!r}): not an Entity class")
+        if not hasattr(policy, "decide"):
+            raise DeclarationError(f"System(policy={policy!r}): not a policy; use a Pipeline or what wraps one")
+        if on not in DELIVERIES:
+            raise DeclarationError(f"System(on={on!r}): use one of {', '.join(DELIVERIES)}")
+        if retrain is not None and not isinstance(retrain, Retrain):
+            raise DeclarationError(f"System(retrain={retrain!r}): not a Retrain")
+        settings = {"request": request, "policy": policy, "candidate": candidate, "monitors": tuple(monitors), "retrain": retrain, "on": on}
+        for name, value in settings.items():
+            object.__setattr__(self, name, value)

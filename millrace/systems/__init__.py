@@ -1,0 +1,1 @@
+"""The reference systems: one module each, written against `import millrace` only."""

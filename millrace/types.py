@@ -1,0 +1,120 @@
+"""Columns (equal-length arrays by name), instants and durations. Imports nothing of the house but its errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from millrace.errors import BadInput, DeclarationError
+
+Array: TypeAlias = NDArray[Any]
+Columns: TypeAlias = Mapping[str, Array]
+"""Rows as equal-length arrays by name. The first axis is the row; a column may be two-dimensional (embeddings, quantiles)."""
+
+MICROSECOND = 1
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+EVER = -(2**62)
+"""The instant before every event: the start of a lifetime window, in microseconds since 1970."""
+
+_UNITS = {"ms": SECOND // 1000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+
+
+def micros(duration: str) -> int:
+    """Return a duration such as `"90s"`, `"1.5h"` or `"7d"` in microseconds.
+
+    Raises:
+        DeclarationError: The text is not a positive number with one of the units ms, s, m, h, d, w.
+
+    >>> micros("1.5h")
+    5400000000
+    """
+    found = _DURATION.fullmatch(duration) if isinstance(duration, str) else None
+    length = round(float(found[1]) * _UNITS[found[2]]) if found else 0
+    if length <= 0:
+        raise DeclarationError(f'{duration!r} is not a duration: write a positive number with its unit, such as "10m", "24h" or "7d"')
+    return length
+
+
+def duration(length: int) -> str:
+    """Return microseconds as the shortest exact duration text: the inverse of `micros`.
+
+    >>> duration(5400000000)
+    '90m'
+    """
+    for unit in ("d", "h", "m", "s", "ms"):
+        if length % _UNITS[unit] == 0:
+            return f"{length // _UNITS[unit]}{unit}"
+    return f"{length}us"
+
+
+def instant(when: datetime) -> int:
+    """Return a datetime as microseconds since 1970 UTC.
+
+    Raises:
+        BadInput: The datetime is naive: it has no time zone, so it names no instant.
+    """
+    if when.tzinfo is None:
+        raise BadInput(f"{when.isoformat()} has no time zone: write {when.isoformat()}+00:00 if it is UTC", field="at")
+    since = when - _EPOCH
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
+
+
+def moment(at: int) -> datetime:
+    """Return microseconds since 1970 UTC as an aware datetime: the inverse of `instant`."""
+    days, left = divmod(int(at), DAY)
+    return datetime.fromordinal(_EPOCH.toordinal() + days).replace(tzinfo=UTC) + timedelta(microseconds=left)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def size(rows: Columns) -> int:
+    """Return the number of rows."""
+    for column in rows.values():
+        return len(column)
+    return 0
+
+
+def take(rows: Columns, index: Array | slice) -> dict[str, Array]:
+    """Return the rows at `index`: positions, a boolean mask or a slice."""
+    return {name: column[index] for name, column in rows.items()}
+
+
+def blank(like: Array, n: int) -> Array:
+    """Return `n` missing values of the kind of `like`: NaN, None, False or 0."""
+    kind = like.dtype.kind
+    fill = np.nan if kind == "f" else None if kind == "O" else 0 if kind != "U" else ""
+    return np.full((n, *like.shape[1:]), fill, dtype=like.dtype)
+
+
+def stack(parts: Sequence[Columns]) -> dict[str, Array]:
+    """Return the rows of all parts, one after another; a column that a part lacks is missing there."""
+    names = list(dict.fromkeys(name for part in parts for name in part))
+    out: dict[str, Array] = {}
+    for name in names:
+        sample = next(part[name] for part in parts if name in part)
+        out[name] = np.concatenate([part[name] if name in part else blank(sample, size(part)) for part in parts])
+    return out
+
+
+def objects(values: Iterable[Any]) -> Array:
+    """Return values as a one-dimensional object array, whatever they are (NumPy would unpack lists)."""
+    values = list(values)
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
+
+
+def runs(groups: Array, n: int) -> Array:
+    """Return where each of `n` groups starts in sorted group numbers, with the end after the last. Shape (n + 1,)."""
+    return np.searchsorted(groups, np.arange(n + 1))
