@@ -1,0 +1,1 @@
+"""Experiments: which arm is better, and how sure can one be."""

@@ -1,0 +1,1 @@
+"""The closed loop: watch, retrain, gate, roll out, promote or roll back."""

@@ -1,0 +1,171 @@
+"""The closed loop, one step at a time: watch, retrain when due, roll out what passed, roll back what is worse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from millrace.monitors.reading import Reading
+from millrace.operate.guard import judge_canary
+from millrace.operate.history import LogHistory
+from millrace.operate.learn import Lesson, learn
+from millrace.operate.watch import primary, watch
+from millrace.serve.engine import Engine
+from millrace.serve.release import rollout, rollout_unit
+from millrace.stores.audit import Change
+from millrace.stores.journal import Alert
+from millrace.stores.release import Release
+from millrace.stores.standing import Rollout
+from millrace.training.attribution import join_keys, label
+from millrace.training.declare import Retrain
+from millrace.types import HOUR, Array, Columns, micros, moment
+
+WATCH_EVERY = 2 * HOUR
+"""How often monitors are asked, in microseconds."""
+
+
+class Operator:
+    """Operates one system: call `step` now and then; everything it does is in the journal, the audit and the releases.
+
+    What it must remember is kept there too, so that another operator, or this one after a restart, goes on where it stopped.
+
+    Args:
+        engine: The system.
+        seed: Of the learners; each training derives its own.
+        progress: Told what is being done, for people who watch.
+    """
+
+    def __init__(self, engine: Engine, *, seed: int = 0, progress: Callable[[str], None] = lambda _: None) -> None:
+        self.engine = engine
+        self.history = LogHistory(engine.home.log, engine.loaded)
+        self._name = engine.loaded.name
+        self._seed = seed
+        self._progress = progress
+        self._watched = -(2**62)
+
+    def step(self, now: int) -> list[str]:
+        """Do what is due at an instant; return what was done, in sentences.
+
+        A rollout under way is watched and moved before anything else; nothing is trained while one is.
+        """
+        self.engine.reload()
+        done = self._roll(now)
+        alarms = self._watch(now)
+        done += [f"alert: {reading.message}" for _, reading in alarms]
+        if self.engine.standing.rollout is None and self.engine.loaded.system.retrain is not None:
+            why = self._due(now, alarms)
+            if why:
+                done += self._train(now, why)
+        return done
+
+    def _watch(self, now: int) -> list[tuple[Any, Reading]]:
+        if now - self._watched < WATCH_EVERY:
+            return []
+        self._watched = now
+        alarms = [(monitor, reading) for monitor, reading in watch(self.engine, self.history, now) if reading.alarm]
+        for _, reading in alarms:
+            data = {"value": reading.value, "limit": reading.limit}
+            self.engine.home.journal.alert(
+                Alert(system=self._name, monitor=reading.monitor, at=now, severity="warning", message=reading.message, data=data)
+            )
+        return alarms
+
+    def _due(self, now: int, alarms: list[tuple[Any, Reading]]) -> str:
+        """Return why a training is due; "" when none is."""
+        retrain = self._retrain
+        runs = self.engine.home.journal.runs(self._name, kind="train")
+        last = max((run.started for run in runs), default=None)
+        if last is None:
+            return "the first training" if self._has_waited(now) else ""
+        if now - last < micros(retrain.rest):
+            return ""
+        for monitor, reading in alarms:
+            if any(monitor is one or isinstance(one, type) and isinstance(monitor, one) for one in retrain.on):
+                return f"{reading.monitor}: {reading.message}"
+        return f"every {retrain.every}" if retrain.every is not None and now - last >= micros(retrain.every) else ""
+
+    def _has_waited(self, now: int) -> bool:
+        """Whether enough has been logged for a first training: a day of decisions whose outcomes can be known."""
+        model = primary(self.engine.loaded)
+        window = max((one.window for one in model.outcomes), default=0) if model is not None else 0
+        first = self.engine.home.log.first_known
+        return first is not None and now - first > window + micros(self._retrain.warmup)
+
+    @property
+    def _retrain(self) -> Retrain:
+        return self.engine.loaded.system.retrain or Retrain()
+
+    def _train(self, now: int, why: str) -> list[str]:
+        journal = self.engine.home.journal
+        run = journal.start(self._name, "train", moment(now).isoformat(), now, {"why": why})
+        try:
+            release, lessons = learn(self.engine, self.history, now, self._seed + len(journal.runs(self._name, kind="train")), why, self._progress)
+        except Exception as error:
+            journal.finish(run, now, "failed", f"{type(error).__name__}: {error}")
+            raise
+        said = [f"{lesson.model}: {lesson.reason}" for lesson in lessons]
+        journal.finish(run, now, "done", "; ".join(said), _data(release, lessons))
+        done = [f"trained because of {why}", *said]
+        return done + self._begin(now, release) if release is not None and release.id != self.engine.standing.champion else done
+
+    def _begin(self, now: int, release: Release) -> list[str]:
+        """Send a release out: at once when there is no champion to compare it with, else by the first step of its rollout."""
+        plan = rollout(self.engine.loaded)
+        releases, seen = self.engine.home.releases, self.engine.standing
+        if seen.champion is None or len(plan.steps) == 1:
+            releases.promote(seen, release.id, Change(at=now, who="operate", why="it passed the gate"))
+            said = f"{release.id} serves"
+        else:
+            first = Rollout(release=release.id, step=0, share=plan.steps[0], started=now)
+            releases.roll_out(seen, first, Change(at=now, who="operate", why="it passed the gate"))
+            said = f"{release.id} begins with {plan.steps[0]:.0%}"
+        self.engine.reload()
+        return [said]
+
+    def _roll(self, now: int) -> list[str]:
+        """Watch the rollout under way: on to the next step, to the end, or back."""
+        seen = self.engine.standing
+        if seen.rollout is None:
+            return []
+        plan, under_way = rollout(self.engine.loaded), seen.rollout
+        due = now - under_way.started >= micros(plan.watch)
+        opinion = judge_canary(*self._side_by_side(under_way, now), due=due)
+        releases = self.engine.home.releases
+        if not opinion.healthy:
+            releases.withdraw(seen, Change(at=now, who="guard", why=opinion.reason))
+            self._alert(now, f"{under_way.release} was rolled back: {opinion.reason}")
+            said = f"{under_way.release} was rolled back: {opinion.reason}"
+        elif not due:
+            return []
+        elif under_way.step + 1 >= len(plan.steps) - 1:
+            releases.promote(seen, under_way.release, Change(at=now, who="guard", why=opinion.reason))
+            said = f"{under_way.release} serves everyone: {opinion.reason}"
+        else:
+            step = under_way.step + 1
+            moved = Rollout(release=under_way.release, step=step, share=plan.steps[step], started=now)
+            releases.roll_out(seen, moved, Change(at=now, who="guard", why=opinion.reason))
+            said = f"{under_way.release} goes on to {plan.steps[step]:.0%}: {opinion.reason}"
+        self.engine.reload()
+        return [said]
+
+    def _side_by_side(self, under_way: Rollout, now: int) -> tuple[Columns, Array, Array]:
+        """Return the rows decided since this step began, their outcome where it is known, and who each was assigned by."""
+        loaded = self.engine.loaded
+        rows = self.history.decided(under_way.started, now)
+        unit = rows[rollout_unit(loaded).name]
+        model = primary(loaded)
+        reward = np.full(len(unit), np.nan)
+        if model is not None and len(unit):
+            outcome = model.outcomes[0]
+            keys = join_keys(outcome, loaded.system.request, loaded.system.candidate)
+            reward = label(outcome, rows, self.history.events(outcome.stream, now), keys, now)
+        return {"arm": rows["arm"], "fell_back": rows["missed"]}, reward, unit
+
+    def _alert(self, now: int, message: str) -> None:
+        self.engine.home.journal.alert(Alert(system=self._name, monitor="guard", at=now, severity="critical", message=message))
+
+
+def _data(release: Release | None, lessons: list[Lesson]) -> dict[str, Any]:
+    return {"release": release.id if release else None, "versions": {lesson.model: lesson.version for lesson in lessons}}

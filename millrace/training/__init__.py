@@ -1,0 +1,1 @@
+"""What learns: attribution, splits, sampling, gates."""
