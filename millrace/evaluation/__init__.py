@@ -1,0 +1,1 @@
+"""How good a scorer is, from its scores and what happened: pure functions of arrays."""
