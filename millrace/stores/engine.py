@@ -1,0 +1,96 @@
+"""An engine for a folder or a URL, and its failures in words of the house.
+
+Public: `make_engine`, `answering`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from millrace.errors import BadInput, MissingExtra, Unavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+FILE = "millrace.db"
+"""The name of the database in a folder."""
+
+PATIENCE_S = 30
+"""How long a writer waits for its turn, in seconds, before the database is said to be unavailable."""
+
+
+def make_engine(where: Path | str) -> Engine:
+    """Return an engine for a folder (made if need be) or a URL, without connecting to it.
+
+    Raises:
+        BadInput: The URL is none, names a database in memory, or a kind that SQLAlchemy does not know.
+        MissingExtra: The driver it needs is not installed.
+    """
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import NoSuchModuleError
+
+    url = _url(where)
+    local = url.get_backend_name() == "sqlite"
+    if local and url.database in (None, "", ":memory:"):
+        raise BadInput("a database in memory cannot be shared between threads and processes: name a folder", field="url")
+    try:
+        engine = create_engine(url, connect_args={"timeout": PATIENCE_S} if local else {})
+    except NoSuchModuleError as error:
+        raise BadInput(
+            f"{url.drivername} is not a kind of database that SQLAlchemy knows: use postgresql or a folder", field="url"
+        ) from error
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"{url.drivername} needs the driver {error.name}: pip install {error.name}") from error
+    if local:
+        _make_strict(engine)
+    return engine
+
+
+def _url(where: Path | str) -> URL:
+    from sqlalchemy.engine import URL, make_url
+    from sqlalchemy.exc import ArgumentError
+
+    if "://" not in str(where):
+        Path(where).mkdir(parents=True, exist_ok=True)
+        return URL.create("sqlite", database=str(Path(where) / FILE))
+    try:
+        return make_url(str(where))
+    except ArgumentError as error:  # what was given is not shown: it may hold a password
+        raise BadInput("the database URL cannot be read: write scheme://user:password@host/name, or name a folder", field="url") from error
+
+
+def _make_strict(engine: Engine) -> None:
+    """Have SQLite do what other databases do unasked: check foreign keys, let readers read while one writes, begin when told to."""
+    from sqlalchemy import event
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # Python's driver would begin by itself, too late for what a transaction reads first
+        for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
+            connection.execute(f"pragma {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        # A transaction that began as a reader could not become a writer after another has written: it is one from the start.
+        connection.exec_driver_sql("begin" if connection.get_execution_options().get("reading") else "begin immediate")
+
+
+@contextmanager
+def answering(engine: Engine) -> Iterator[None]:
+    """Say in words of the house that a database cannot be used."""
+    from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+    from sqlalchemy.exc import TimeoutError as NoConnectionFree
+
+    shown = engine.url.render_as_string(hide_password=True)
+    try:
+        yield
+    except (OperationalError, NoConnectionFree) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise Unavailable(f"{shown} does not answer ({cause}): check that it is up, has room, and that no writer holds it") from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:
+            raise
+        raise BadInput(f"{shown} is damaged or no database ({error.orig}): restore it from a backup, or name another folder") from error
