@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from millrace.errors import DeclarationError
+from millrace.errors import DeclarationError, brief
 from millrace.expressions import Expr
 from millrace.features.declare import Aggregate, OnDemand, Ratio, flatten
 from millrace.schema import Field, stream_of
@@ -23,7 +23,8 @@ class Outcome:
         within: How long after the decision (or after `after`) it still counts.
         take: any (did it happen, or was it ever true), sum, last, or consensus (the mean of several verdicts).
         after: An instant attribute of the candidate from which the time runs; None is the decision's own instant.
-        seen_if: The actions after which it can be seen at all; None when any row taken can be. A declined payment is unlabelled, not negative.
+        seen_if: The actions after which it can be seen at all; None when any row taken can be. A declined payment is unlabelled, not
+            negative.
     """
 
     of: Any
@@ -68,7 +69,7 @@ def outcome(of: Any, *, within: str, take: str = "any", after: Any = None, seen_
     if take != "any" and not isinstance(of, Expr):
         raise DeclarationError(f"outcome(): take={take!r} needs a value: name a field of {of.__name__} instead of the event")
     if after is not None and not (isinstance(after, Field) and after.kind == "instant"):
-        raise DeclarationError(f"outcome(): after={after!r} is not an instant attribute")
+        raise DeclarationError(f"outcome(): after={brief(after)} is not an instant; name an attribute of the candidate that is a datetime")
     return Outcome(of, within, take, after, (seen_if,) if isinstance(seen_if, str) else seen_if)
 
 
@@ -129,17 +130,19 @@ class Model:
         flat = tuple(flatten(features))
         for one in outcomes:
             if not isinstance(one, Outcome):
-                raise DeclarationError(f"Model({one!r}, ...): not an outcome; declare it with outcome(..., within=...)")
+                raise DeclarationError(f"Model({brief(one)}, ...): not an outcome; declare one with outcome(..., within=...)")
         for one in flat:
             if not isinstance(one, Aggregate | Ratio | OnDemand | Field):
-                raise DeclarationError(f"Model(features=[... {one!r} ...]): not a feature; use aggregates, ratios, @feature functions and attributes")
+                raise DeclarationError(
+                    f"Model(features=[{brief(one)}]): not a feature; use aggregates, ratios, @feature functions and attributes"
+                )
         if not outcomes:
             raise DeclarationError("Model(): it has no outcome to learn; pass at least one outcome(..., within=...)")
-        if not hasattr(learner, "fit"):
-            raise DeclarationError(f"Model(learner={learner!r}): not a learner; use one such as GradientBoosting() or Logistic()")
+        if not hasattr(learner, "fit") or isinstance(learner, type):
+            raise DeclarationError(f"Model(learner={brief(learner)}): not a learner; use one such as GradientBoosting() or Logistic()")
         columns = [one.column for one in flat]
         if twice := next((column for column in columns if columns.count(column) > 1), None):
-            raise DeclarationError(f"Model(): the feature {twice} is listed twice; list it once")
+            raise DeclarationError(f"Model(): features= lists {twice} twice; list it once")
         settings = {"outcomes": outcomes, "features": flat, "learner": learner, "examples": examples or Decided()}
         for name, value in settings.items():
             object.__setattr__(self, name, value)
