@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias, overload
 
-from millrace.errors import DeclarationError
+from millrace.errors import DeclarationError, brief
 from millrace.expressions import Expr
 from millrace.features.code import fingerprint
 from millrace.features.window import Window
@@ -121,8 +121,12 @@ class Family:
         found = tuple(member for member in self.members if all(_picked(member, part) for part in picks))
         if not found:
             there = ", ".join(f"[{', '.join(map(key_name, m.per))}, {m.over!r}]" for m in self.members)
-            raise DeclarationError(f"no member {pick!r} in this family; there are {there}")
+            raise DeclarationError(f"this family has no [{', '.join(map(_pick_name, picks))}]: pick among {there}")
         return found[0] if len(found) == 1 else Family(found)
+
+
+def _pick_name(part: Any) -> str:
+    return repr(part) if isinstance(part, str) else brief(part)
 
 
 def _picked(member: Aggregate, part: Any) -> bool:
@@ -183,7 +187,7 @@ def ratio(top: Aggregate, bottom: Aggregate, *, prior: tuple[float, float] = (0.
     for part in (top, bottom):
         if not isinstance(part, Aggregate) or part.op not in ("count", "total"):
             raise DeclarationError(
-                f"ratio(): {getattr(part, 'column', part)!r} is not a count or a total; pick one member of a family with [...]"
+                f"ratio(): {brief(part)} is not a count or a total; divide one by another, and pick one member of a family with [...]"
             )
     return Ratio(top, bottom, (float(prior[0]), float(prior[1])))
 
@@ -198,7 +202,7 @@ def _declare(op: str, of: Any, per: Any, over: Any, where: Any, hop: str | None,
     if op == "count" and isinstance(of, Expr):
         raise DeclarationError(f"{said}counts events: write count({stream.__name__}, where={of.column}) or total({of.column})")
     if where is not None and not isinstance(where, Expr):
-        raise DeclarationError(f"{said}where={where!r} is not an expression over the fields of {stream.__name__}")
+        raise DeclarationError(f"{said}where={brief(where)} is not an expression over the fields of {stream.__name__}")
     if where is not None and stream_of(where, said) is not stream:
         raise DeclarationError(
             f"{said}where={where.column} reads {stream_of(where).__name__}, but {stream.__name__} is aggregated: filter by its own fields"
@@ -213,13 +217,13 @@ def _keys(per: Any, said: str) -> tuple[Key, ...]:
     keys = per if isinstance(per, tuple) else (per,)
     for key in keys:
         if not (isinstance(key, Field) or (isinstance(key, type) and issubclass(key, Entity | Request))):
-            raise DeclarationError(f"{said}per={key!r} is not a key: use an Entity or Request class, or a field such as Video.topic")
+            raise DeclarationError(f"{said}per={brief(key)} is not a key: use an Entity or Request class, or a field such as Video.topic")
     return keys
 
 
 def _a_field(stream: Any) -> str:
-    names = [name for name in stream.__struct_fields__ if name not in ("id", "at")]
-    return names[0] if names else "at"
+    fields = [Field(stream, name) for name in stream.__struct_fields__ if name not in ("id", "at")]
+    return next((field.name for field in fields if field.kind in ("number", "integer", "boolean")), "at")
 
 
 @overload
@@ -237,13 +241,13 @@ def feature(*needs: Any) -> Any:
     flat = tuple(flatten(needs))
     for need in flat:
         if not isinstance(need, Aggregate | Ratio | OnDemand | Field):
-            raise DeclarationError(f"@feature({need!r}) is not a feature: pass aggregates, ratios, attributes or other features")
+            raise DeclarationError(f"@feature({brief(need)}) is not a feature: pass aggregates, ratios, attributes or other features")
 
     def declare(function: Callable[..., Any]) -> OnDemand:
         parameters = list(inspect.signature(function, eval_str=True).parameters.values())
         if len(parameters) < len(flat):
             raise DeclarationError(
-                f"{function.__name__}() takes {len(parameters)} values but @feature passes {len(flat)}: add a parameter for each"
+                f"{function.__name__}() takes {len(parameters)} of the {len(flat)} values that @feature passes: add a parameter for each"
             )
         rest = tuple((p.name, _row_class(function.__name__, p)) for p in parameters[len(flat) :])
         return OnDemand(function, flat, rest)

@@ -126,9 +126,7 @@ def plan(request: type, candidate: type | None, features: Iterable[Any]) -> Plan
     Raises:
         DeclarationError: An event or a row cannot reach a key.
     """
-    ordered: dict[str, Any] = {}
-    for one in features:
-        _collect(one, ordered)
+    ordered = with_needs(features)
     reads = {column: _read(request, candidate, one) for column, one in ordered.items() if isinstance(one, Aggregate)}
     states = {state.column: state for read in reads.values() for state in read.states}
     keys = {key for read in reads.values() for key in (*read.states[0].keying.keys, *(way.field for way in read.routes))}
@@ -141,6 +139,14 @@ def plan(request: type, candidate: type | None, features: Iterable[Any]) -> Plan
 
 def _sorted(names: Mapping[type, set[str]]) -> dict[type, tuple[str, ...]]:
     return {owner: tuple(sorted(names[owner])) for owner in sorted(names, key=lambda owner: owner.__name__)}
+
+
+def with_needs(features: Iterable[Any]) -> dict[str, Any]:
+    """Return features by column together with those they are made of, each after what it needs."""
+    ordered: dict[str, Any] = {}
+    for one in features:
+        _collect(one, ordered)
+    return ordered
 
 
 def _collect(one: Any, ordered: dict[str, Any]) -> None:

@@ -1,0 +1,140 @@
+"""Small whole numbers for ids and for combinations of ids, so that state lies in arrays and keys are compared as integers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+from millrace.types import Array
+
+NOBODY = 0
+"""The code of an id that was never seen, and of a missing one. Real codes start at 1."""
+
+_FIRST_CAPACITY = 16
+_BYTES_PER_ID = 80  # a short str and its code, as CPython lays them out
+
+
+class Interner:
+    """Codes for the ids of one domain, from 1 in the order they came. Looking an id up never adds it."""
+
+    def __init__(self) -> None:
+        self._codes: dict[Any, int] = {}
+        self._ids = np.full(_FIRST_CAPACITY, None, dtype=object)
+
+    def __len__(self) -> int:
+        """Return how many ids there are, not counting nobody."""
+        return len(self._codes)
+
+    @property
+    def capacity(self) -> int:
+        """How long an array must be that has a place for every code; grows by doubling, so that what follows it seldom moves."""
+        return len(self._ids)
+
+    @property
+    def ids(self) -> Array:
+        """The ids by code, `ids[0]` is None. Object array, shape (len + 1,)."""
+        return self._ids[: len(self) + 1]
+
+    def lookup(self, ids: Array) -> Array:
+        """Return the code of each id, `NOBODY` for those never seen. int64, shape of `ids`."""
+        return _found(self._codes, ids.tolist())
+
+    def intern(self, ids: Array) -> Array:
+        """Return the code of each id, giving one to those never seen; a missing id (None, NaN) stays `NOBODY`. int64."""
+        codes, new = _found_or_entered(self._codes, ids.tolist())
+        if new:
+            self._place(new)
+        return codes
+
+    def _place(self, new: list[Any]) -> None:
+        end = len(self._codes) + 1
+        room = len(self._ids)
+        while room < end:
+            room *= 2
+        if room > len(self._ids):
+            self._ids = longer(self._ids, room, None)
+        self._ids[end - len(new) : end] = new
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes, in bytes."""
+        return sys.getsizeof(self._codes) + self._ids.nbytes + _BYTES_PER_ID * len(self)
+
+
+class Combinations:
+    """Codes for combinations of several keys' codes, from 1 in the order they came. One key is its own code.
+
+    Two keys are packed in one integer; a third is packed with the code of the first two, and so on.
+    """
+
+    def __init__(self, interner: Interner, keys: int) -> None:
+        """Make an empty set of combinations of `keys` keys; `interner` codes the first of them."""
+        self._interner = interner
+        self._levels: list[dict[int, int]] = [{} for _ in range(keys - 1)]
+
+    @property
+    def capacity(self) -> int:
+        """How long an array must be that has a place for every combination."""
+        if not self._levels:
+            return self._interner.capacity
+        return max(_FIRST_CAPACITY, 1 << (len(self._levels[-1]) + 1).bit_length())
+
+    def lookup(self, codes: Sequence[Array]) -> Array:
+        """Return the code of each combination, `NOBODY` where one of its keys is nobody or it was never seen."""
+        combined = codes[0]
+        for level, more in zip(self._levels, codes[1:], strict=True):
+            combined = _found(level, _packed(combined, more).tolist())
+        return combined
+
+    def intern(self, codes: Sequence[Array]) -> Array:
+        """Return the code of each combination, giving one to those never seen. No key may be nobody."""
+        combined = codes[0]
+        for level, more in zip(self._levels, codes[1:], strict=True):
+            combined, _ = _found_or_entered(level, _packed(combined, more).tolist())
+        return combined
+
+    @property
+    def levels(self) -> list[Array]:
+        """For each key but the first, the packed integers in order of their codes: what makes the same combinations again."""
+        return [np.fromiter(level, dtype=np.int64, count=len(level)) for level in self._levels]
+
+    def restore(self, levels: Sequence[Array]) -> None:
+        """Hold what `levels` gave."""
+        self._levels = [dict(zip(level.tolist(), range(1, len(level) + 1), strict=True)) for level in levels]
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes beyond its first key's interner, in bytes."""
+        return sum(sys.getsizeof(level) + _BYTES_PER_ID * len(level) for level in self._levels)
+
+
+def _packed(codes: Array, more: Array) -> Array:
+    # A missing key makes the packed integer 0 or an integer below 2^32, neither of which is ever interned.
+    return np.where(more == NOBODY, 0, (codes << 32) | more)
+
+
+def _found(codes: dict[Any, int], keys: list[Any]) -> Array:
+    return np.fromiter(map(codes.get, keys, repeat(NOBODY)), dtype=np.int64, count=len(keys))
+
+
+def _found_or_entered(codes: dict[Any, int], keys: list[Any]) -> tuple[Array, list[Any]]:
+    """Return the code of each key, and the keys that were given one for it; None and NaN get none."""
+    found = _found(codes, keys)
+    unseen = np.flatnonzero(found == NOBODY)
+    asked = [keys[i] for i in unseen.tolist()]
+    new = [key for key in dict.fromkeys(asked) if key is not None and key == key]  # NaN differs from itself
+    codes.update(zip(new, range(len(codes) + 1, len(codes) + 1 + len(new)), strict=True))
+    if new:
+        found[unseen] = _found(codes, asked)
+    return found, new
+
+
+def longer(array: Array, length: int, fill: Any) -> Array:
+    """Return the array with its first axis grown to `length`, the new places holding `fill`."""
+    out = np.full((length, *array.shape[1:]), fill, dtype=array.dtype)
+    out[: len(array)] = array
+    return out

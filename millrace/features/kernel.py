@@ -1,0 +1,177 @@
+"""The window kernel: aggregates of events as they were known at each row's watermark, exactly and all rows at once.
+
+It is one pure function. Events and rows are split by key into parts that fit the processor's cache; each part is sorted once and asked
+about all windows; the parts may run on several threads. Neither the split nor the threads can change a result: sums are exact before
+they are rounded, and everything else picks one event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+
+from millrace.errors import BadInput
+from millrace.features.kernel_orders import MOST_EVENTS, Grouped, Ranks
+from millrace.features.kernel_parts import Part, parts
+from millrace.features.kernel_timeline import Span, Timeline
+from millrace.features.kernel_values import Values
+from millrace.features.window import Window
+from millrace.types import Array
+
+Op: TypeAlias = Literal["count", "total", "mean", "min", "max", "last"]
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """The events of one stream that have passed its filter, in log order. All int64, of shape (events,).
+
+    Attributes:
+        key: The code of each event's key: any number; -1 is "no key", which matches nothing.
+        at: When it happened, in microseconds since 1970; negative before.
+        known: When the log acknowledged it, in microseconds. Need not be in order: of equal ones, the later position came later.
+    """
+
+    key: Array
+    at: Array
+    known: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What is asked about. Both int64, of shape (rows,), in any order.
+
+    Attributes:
+        key: The code of each row's key; -1 is "no key".
+        watermark: In microseconds since 1970: the row sees the events known before it.
+    """
+
+    key: Array
+    watermark: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Ask:
+    """One aggregate wanted for every row. Events whose value is missing (NaN or None) take no part.
+
+    Attributes:
+        op: count (int64); total (int64 of whole numbers and booleans, float64 of floats; exact, then rounded once; 0 over nothing);
+            mean, min, max (float64; NaN over nothing); last (int64: the position, among the events, of the one that became known
+            last, -1 over nothing: take any column by it).
+        window: Which events count.
+        values: One per event. Numbers or booleans for total, mean, min and max; any type for last; may be left out for count and
+            last, which then take every event. Asks about one array share its sums. Shape (events,).
+    """
+
+    op: Op
+    window: Window
+    values: Array | None = None
+
+
+def aggregate(events: Events, rows: Rows, asks: Sequence[Ask], threads: int = 1) -> list[Array]:
+    """Return every aggregate asked for, over the events of each row's key that its watermark knows and its window covers.
+
+    An event counts for a row with the same key and watermark w when `known < w` and `at >= window.lo(w)`. One that came so late that
+    its window had left it (`window.expired`) never counts. The time is that of sorting the events and the rows once, and a binary
+    search per row and window; the memory is a few times that of the events and the rows.
+
+    Args:
+        events: The events, in log order.
+        rows: The keys and watermarks asked about.
+        asks: What is wanted of them.
+        threads: How many parts run side by side.
+
+    Returns:
+        For each ask an array with one value per row.
+
+    Raises:
+        BadInput: Arrays that belong together differ in length; values are infinite, or are not numbers where numbers are needed; a
+            total does not fit its type; there are more than 2**30 events, or more hops between them than can be numbered.
+
+    >>> second = 1_000_000
+    >>> events = Events(np.array([7, 7]), np.array([0, 60]) * second, np.array([0, 90]) * second)
+    >>> aggregate(events, Rows(np.array([7, 7]), np.array([61, 91]) * second), [Ask("count", Window.of("10m"))])
+    [array([1, 2])]
+    """
+    _check(events, rows, asks)
+    windows = list(dict.fromkeys(ask.window for ask in asks))
+    columns = {id(ask.values): ask.values for ask in asks}
+    results = [_empty(ask, len(rows.key)) for ask in asks]
+    ranks = Ranks(events.key)
+    by_key = Grouped.of(ranks.events, events.known)
+    rows_by_key = Grouped.of(ranks.find(rows.key), rows.watermark)
+    seen = np.searchsorted(by_key.times, rows_by_key.times)  # of all events, whatever their key; asked in order, as is fastest
+
+    def answer(part: Part) -> None:
+        here, rows_here = by_key.positions(part.events), rows_by_key.positions(part.rows)
+        rank, row_rank = by_key.ranks(part.events), rows_by_key.ranks(part.rows)
+        entered = np.searchsorted(by_key.packed[part.events], row_rank << by_key.bits | seen[rows_by_key.places(part.rows)])
+        timeline = Timeline(rank - part.first, part.count, events.at[here], events.known[here], windows)
+        spans = dict(zip(windows, timeline.spans(row_rank - part.first, rows.watermark[rows_here], entered), strict=True))
+        values = {name: Values(timeline, None if column is None else column[here]) for name, column in columns.items()}
+        for ask, result in zip(asks, results, strict=True):
+            found = _answer(ask.op, values[id(ask.values)], spans[ask.window])
+            result[rows_here] = np.append(here, -1)[found] if ask.op == "last" else found
+
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(answer, parts(by_key, rows_by_key, ranks.count)):
+            pass  # an error in a part is raised here
+    return results
+
+
+def _answer(op: Op, values: Values, span: Span) -> Array:
+    match op:
+        case "count":
+            return values.count(span)
+        case "total":
+            return values.total(span)
+        case "mean":
+            return values.mean(span)
+        case "min":
+            return values.minimum(span)
+        case "max":
+            return values.maximum(span)
+        case "last":
+            return values.last(span)
+
+
+def _empty(ask: Ask, n: int) -> Array:
+    """Return what rows without events get."""
+    if ask.op in ("mean", "min", "max") or (ask.op == "total" and ask.values is not None and ask.values.dtype.kind == "f"):
+        return np.full(n, 0.0 if ask.op == "total" else np.nan)
+    return np.full(n, -1 if ask.op == "last" else 0, dtype=np.int64)
+
+
+def _check(events: Events, rows: Rows, asks: Sequence[Ask]) -> None:
+    n = len(events.key)
+    if not n == len(events.at) == len(events.known):
+        raise BadInput(f"events need one key, at and known each; there are {n}, {len(events.at)} and {len(events.known)}", "events")
+    if n > MOST_EVENTS:
+        raise BadInput(f"{n} events are too many at once: split them by key and aggregate each part", "events")
+    if len(rows.key) != len(rows.watermark):
+        raise BadInput(f"rows need one key and watermark each; there are {len(rows.key)} and {len(rows.watermark)}", "rows")
+    for ask in asks:
+        _check_values(ask, n)
+
+
+def _check_values(ask: Ask, n: int) -> None:
+    if ask.op not in get_args(Op):
+        raise BadInput(f"{ask.op!r} is not an aggregate: ask for one of {', '.join(get_args(Op))}", "op")
+    if ask.values is None:
+        if ask.op not in ("count", "last"):
+            raise BadInput(f"{ask.op} of nothing: give the values", "values")
+        return
+    if ask.values.shape != (n,):
+        raise BadInput(
+            f"values of shape {ask.values.shape} for {n} events: give one each (take vectors by the position of `last`)", "values"
+        )
+    kind = ask.values.dtype.kind
+    if ask.op in ("count", "last"):
+        return
+    if kind not in "bif":
+        raise BadInput(f"{ask.op} of {ask.values.dtype} values: only numbers and booleans can be added or compared", "values")
+    if kind == "f" and np.isinf(ask.values).any():
+        raise BadInput("values hold an infinity, which no total or mean survives: make it missing (NaN) or a number", "values")

@@ -1,0 +1,144 @@
+"""How the kernel lays events and rows out: keys as ranks, then grouped by key in the order of one clock.
+
+The orders are sorts of single int64 numbers that hold (rank of the key, place in time). NumPy sorts and searches those many times faster
+than it sorts pairs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from millrace.errors import BadInput
+from millrace.features.window import Window
+from millrace.types import Array
+
+NO_KEY = -1
+"""The key code of a row that has no key: it matches nothing, not even events that have none."""
+
+MOST_EVENTS = 2**30
+"""The most events of one aggregate that fit one go; beyond it they are split by key."""
+
+
+class Ranks:
+    """Key codes (any int64) numbered 0, 1, 2, …, so that a key takes few bits.
+
+    Attributes:
+        events: The rank of each event's key. Shape (events,).
+        count: How many ranks there are; also the rank of whatever no event has.
+    """
+
+    def __init__(self, key: Array) -> None:
+        self._first = int(key.min()) if len(key) else 0
+        spread = int(key.max()) - self._first + 1 if len(key) else 0
+        self._distinct: Array | None = None
+        if spread <= max(2 * len(key), 2**16):
+            self.events, self.count = key - self._first, spread
+        else:
+            self._distinct, self.events = np.unique(key, return_inverse=True)
+            self.count = len(self._distinct)
+
+    def find(self, key: Array) -> Array:
+        """Return the rank of each row's key, `count` where no event has it or the row has none. Shape of `key`."""
+        if self._distinct is None:
+            known = (key >= self._first) & (key < self._first + self.count)
+            rank = key - self._first
+        else:
+            rank = np.searchsorted(self._distinct, key)
+            known = self._distinct[np.minimum(rank, self.count - 1)] == key
+        return np.where(known & (key != NO_KEY), rank, self.count)
+
+
+@dataclass(frozen=True, eq=False)
+class Grouped:
+    """Entries grouped by the rank of their key and, within a key, in the order of one clock; ties stay in the order given.
+
+    Attributes:
+        times: The instants of all entries, whatever their key, in order. Shape (n,).
+        by_time: The entries in the order of `times`, as positions in the arrays given; None where they were given so.
+        packed: The entries in grouped order, each as `rank << bits | its place in times`: ascending. Shape (n,).
+        bits: How many bits a place in `times` takes.
+    """
+
+    times: Array
+    by_time: Array | None
+    packed: Array
+    bits: int
+
+    @classmethod
+    def of(cls, rank: Array, time: Array) -> Grouped:
+        """Group entries with the ranks `rank` at the instants `time`, both of shape (n,)."""
+        bits = len(time).bit_length()
+        in_order = bool((time[1:] >= time[:-1]).all())  # as a log nearly always is
+        by_time = None if in_order else np.argsort(time, kind="stable")
+        packed = (rank if by_time is None else rank[by_time]) << bits
+        packed |= np.arange(len(time))
+        packed.sort()
+        return cls(time if by_time is None else time[by_time], by_time, packed, bits)
+
+    def start(self, rank: Array) -> Array:
+        """Return where each rank starts in the grouped order."""
+        return np.searchsorted(self.packed, rank << self.bits)
+
+    def ranks(self, part: slice = slice(None)) -> Array:
+        """Return the rank of each entry of a part of the grouped order."""
+        return self.packed[part] >> self.bits
+
+    def places(self, part: slice = slice(None)) -> Array:
+        """Return the place in `times` of each entry of a part of the grouped order."""
+        return self.packed[part] & ((1 << self.bits) - 1)
+
+    def positions(self, part: slice = slice(None)) -> Array:
+        """Return the entries of a part of the grouped order as positions in the arrays given."""
+        return self.places(part) if self.by_time is None else self.by_time[self.places(part)]
+
+
+@dataclass(frozen=True, eq=False)
+class Tiled:
+    """Entries grouped by rank and ordered by the tile they happened in: all that windows with the same grid of hops can tell apart.
+
+    Attributes:
+        marks: The entries in this order, each as `rank << bits | tile`: ascending. Shape (n,).
+        order: The entries in this order, each as its position in the arrays given. Shape (n,).
+    """
+
+    marks: Array
+    order: Array
+    grid: int
+    first: int
+    bits: int
+
+    @classmethod
+    def of(cls, rank: Array, at: Array, count: int, windows: Sequence[Window]) -> Tiled:
+        """Order entries that are grouped by rank already.
+
+        Args:
+            rank: Ascending. Shape (n,).
+            at: When each happened, in microseconds. Shape (n,).
+            count: How many ranks there are.
+            windows: Those that will be asked about: their tails stop only on multiples of the greatest common divisor of their hops.
+
+        Raises:
+            BadInput: So many hops for so many keys do not fit 63 bits.
+        """
+        grid = math.gcd(*(window.hop for window in windows)) or 2**62  # lifetime windows alone see one tile
+        tile = at // grid
+        first = int(tile.min()) if len(tile) else 0
+        last = int(tile.max()) if len(tile) else 0
+        bits = (last - first + 1).bit_length()
+        if count.bit_length() + bits > 63:
+            raise BadInput(
+                f"{last - first + 1} hops from the first to the last event are too many: mend impossible instants or lengthen hops", "at"
+            )
+        tile -= first
+        tile |= rank << bits
+        order = np.argsort(tile, kind="stable")  # merges runs: events that come late are few, so they are nearly in order
+        return cls(tile[order], order, grid, first, bits)
+
+    def before(self, rank: Array, lo: Array) -> Array:
+        """Return how many entries come before the tile that starts at `lo`: those of lower ranks, and earlier ones of its own."""
+        tile = np.clip(lo // self.grid - self.first, 0, (1 << self.bits) - 1)
+        return np.searchsorted(self.marks, rank << self.bits | tile)

@@ -1,0 +1,51 @@
+"""Cutting events and rows into parts that share their keys: worked off one by one in little memory, or side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from millrace.features.kernel_orders import Grouped
+from millrace.types import Array
+
+_AT_ONCE = 2**17
+"""About so many events or rows are sorted and searched within the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A range of ranks with all its events and rows.
+
+    Attributes:
+        first: The first rank.
+        count: How many ranks.
+        events: Where their events stand in the grouped order of the events.
+        rows: Where their rows stand in the grouped order of the rows.
+    """
+
+    first: int
+    count: int
+    events: slice
+    rows: slice
+
+
+def parts(events: Grouped, rows: Grouped, count: int) -> list[Part]:
+    """Return the parts that have both events and rows; other rows have no event of their key.
+
+    Args:
+        events: All events by rank.
+        rows: All rows by rank, those of rank `count` have no event.
+        count: How many ranks there are.
+    """
+    cuts = np.unique(np.concatenate([[0, count], _cuts(events), _cuts(rows)]))
+    of_events, of_rows = events.start(cuts), rows.start(cuts)
+    return [
+        Part(int(cuts[i]), int(cuts[i + 1] - cuts[i]), slice(*of_events[i : i + 2]), slice(*of_rows[i : i + 2]))
+        for i in np.flatnonzero((np.diff(of_events) > 0) & (np.diff(of_rows) > 0))
+    ]
+
+
+def _cuts(entries: Grouped) -> Array:
+    """Return ranks that cut the entries about evenly; the entries of one rank stay together, however many."""
+    return entries.ranks(slice(_AT_ONCE, None, _AT_ONCE))

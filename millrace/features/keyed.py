@@ -1,0 +1,83 @@
+"""The states of the online view that share a keying: one set of slots, found once for all of their windows and operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from millrace.features.interning import Combinations
+from millrace.features.plan import State
+from millrace.features.reading import Reader, World
+from millrace.features.tallies import Entries, tally_for
+from millrace.features.tiles import TiledState
+from millrace.features.values import dtype_of
+from millrace.types import Array, Columns
+
+
+class KeyedStates:
+    """What is kept per key, or per combination of keys, of one stream's events that pass one filter."""
+
+    def __init__(self, states: Sequence[State], world: World) -> None:
+        """Make empty states: at least one, all of one keying. `world` holds the domains of its keys."""
+        self.keying = states[0].keying
+        self.slots = Combinations(world.interners[self.keying.domains[0]], len(self.keying.keys))
+        self._specs = {state.column: state for state in states}
+        self.states = {column: _empty(state) for column, state in self._specs.items()}
+
+    def add(self, events: Columns, reader: Reader, places: Array, watermark: int) -> None:
+        """Count the events of a batch.
+
+        Args:
+            events: Their columns, in order of (known, position).
+            reader: Reads them, attributes as known when each was.
+            places: Where each stands in the order of all events ever applied.
+            watermark: What windows have left by then is not kept.
+        """
+        counted, codes = reader.keyed(self.keying)
+        rows = np.flatnonzero(counted)
+        if len(rows) == 0:
+            return
+        slots = self.slots.intern([column[rows] for column in codes])
+        self.fit()
+        at = events["at"][rows]
+        for column, state in self.states.items():
+            there, entries = _entries(self._specs[column], reader, rows, slots, places)
+            state.add(at if there is None else at[there], entries, watermark)
+
+    def fit(self) -> None:
+        """Make room for every slot."""
+        for state in self.states.values():
+            state.fit(self.slots.capacity)
+
+    def advance(self, watermark: int) -> int:
+        """Stop counting what windows have left by a watermark; return the first watermark at which more will be left."""
+        for state in self.states.values():
+            state.advance(watermark)
+        return self.next_change
+
+    @property
+    def next_change(self) -> int:
+        """The first watermark at which one of the states changes by itself. Microseconds."""
+        return min(state.next_change for state in self.states.values())
+
+
+def _empty(state: State) -> TiledState:
+    return TiledState(tally_for(state.op, dtype_of(state.value)), state.window)
+
+
+def _entries(state: State, reader: Reader, rows: Array, slots: Array, places: Array) -> tuple[Array | None, Entries]:
+    """Return which of `rows` have the value the state reads (None: all), and their entries."""
+    if state.value is None:
+        return None, (slots, np.ones(len(rows), dtype=np.int64))
+    values, present = reader.evaluate(state.value)
+    there = None
+    if not present.all():
+        there = np.flatnonzero(present[rows])
+        rows, slots = rows[there], slots[there]
+    if state.op == "count":
+        return there, (slots, np.ones(len(rows), dtype=np.int64))
+    if state.op == "total":
+        return there, (slots, values[rows] if values.dtype.kind == "f" else values[rows].astype(np.int64))
+    numbers = values[rows] if values.dtype.kind == "O" else values[rows].astype(np.float64)
+    return there, (slots, places[rows], numbers) if state.op == "last" else (slots, numbers)

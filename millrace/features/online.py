@@ -1,0 +1,278 @@
+"""The online view: every state a plan needs, kept up to date event by event, and read without looking at events again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from millrace.decision import Decisions
+from millrace.errors import BadInput, Conflict, DeclarationError, NotFound
+from millrace.features.attributes import Moments
+from millrace.features.compute import compute, finished
+from millrace.features.enumeration import Belonging, Newest, greatest
+from millrace.features.keyed import KeyedStates
+from millrace.features.plan import Plan, Read, State, by_keying
+from millrace.features.reading import Reader, World
+from millrace.features.routes import RowRoute
+from millrace.features.tiles import NEVER, TiledState
+from millrace.schema import Field
+from millrace.types import Array, Columns, size
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where in the log, and in time, a view stands.
+
+    Attributes:
+        position: The greatest log position applied; -1 before the first.
+        last_known: When the last record applied became known, microseconds.
+        last_position: The log position of that record.
+        watermark: The latest instant the view was read or advanced as of: time does not go back.
+        applied: How many records were applied.
+    """
+
+    position: int = -1
+    last_known: int = -NEVER
+    last_position: int = -1
+    watermark: int = -NEVER
+    applied: int = 0
+
+
+class OnlineView:
+    """The features of one plan as of now: a fold over the log in order of (known, position).
+
+    It does no I/O, reads no clock and takes no locks: whoever holds it serialises. Reads as of one watermark change nothing once
+    `advance` was called with it, so after that they may run side by side.
+
+    Attributes:
+        plan: What it keeps.
+        standing: Where in the log it stands.
+        world: The ids and the attributes it knows.
+        groups: Its states, by what their events are grouped by.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        """Make a view that has seen nothing."""
+        self.plan = plan
+        self.standing = Standing()
+        self.world = World(plan)
+        self.groups = {column: KeyedStates(states, self.world) for column, states in by_keying(plan).items()}
+        self._next_change = NEVER
+        self._indices: dict[tuple[Any, ...], tuple[int, Any]] = {}
+
+    @property
+    def position(self) -> int:
+        """The greatest log position applied; -1 before the first."""
+        return self.standing.position
+
+    @property
+    def last_known(self) -> int:
+        """When the last record applied became known, microseconds."""
+        return self.standing.last_known
+
+    def resume(self, standing: Standing) -> None:
+        """Stand where a view whose states were restored stood."""
+        self.standing = standing
+        self._next_change = min((group.next_change for group in self.groups.values()), default=NEVER)
+
+    def apply(self, batch: Mapping[str, Columns]) -> None:
+        """Take in records that are later than all before, in order of (known, position) across streams.
+
+        Args:
+            batch: By stream name, columns `id`, `at`, `known`, `position` and the fields. Streams the plan does not need only move
+                `position` and `last_known`.
+
+        Raises:
+            BadInput: Records are out of order, come before ones already applied, or lack a column. The view is unchanged by the first
+                two; after a missing column it must be rebuilt.
+        """
+        parts = {name: records for name, records in batch.items() if size(records)}
+        if not parts:
+            return
+        known, position = self._checked(parts)
+        for owner, table in self.world.tables.items():
+            if owner.__name__ in parts:
+                table.stage(parts[owner.__name__])
+        watermark = max(self.standing.watermark, known + 1)
+        applied = self.standing.applied
+        for name, records in parts.items():
+            self._count(name, records, applied + np.arange(size(records)), watermark)
+            applied += size(records)
+        for table in self.world.tables.values():
+            table.commit()
+            table.fit()
+        for group in self.groups.values():
+            group.fit()
+        last = max(self.position, *(int(records["position"].max()) for records in parts.values()))
+        self.resume(Standing(last, known, position, self.standing.watermark, applied))
+        self.advance(watermark)
+
+    def _checked(self, parts: Mapping[str, Columns]) -> tuple[int, int]:
+        """Return the (known, position) of the last record of a batch."""
+        for name, records in parts.items():
+            known, position = records["known"], records["position"]
+            steps = np.diff(known)
+            if (steps < 0).any() or (np.diff(position)[steps == 0] < 0).any():
+                raise BadInput(f"the records of {name} are not in order of (known, position): sort them before they are applied", "known")
+            before = (self.last_known, self.standing.last_position)
+            if (int(known[0]), int(position[0])) <= before or known[0] < self.standing.watermark:
+                raise BadInput(
+                    f"a record of {name} known at {known[0]} comes after the view was read as of {self.standing.watermark}: "
+                    f"apply records in the order of the log, and read as of no later than the next one is known",
+                    "known",
+                )
+        return max((int(records["known"][-1]), int(records["position"][-1])) for records in parts.values())
+
+    def _count(self, name: str, records: Columns, places: Array, watermark: int) -> None:
+        groups = [group for group in self.groups.values() if group.keying.stream.__name__ == name]
+        if groups:
+            reader = Reader(records, self.world, Moments.of(records), interning=True)
+            for group in groups:
+                group.add(records, reader, places, watermark)
+
+    def advance(self, watermark: int) -> None:
+        """Move to an instant: windows leave what they no longer cover.
+
+        Raises:
+            Conflict: It is before an earlier one, or before a record that was applied became known.
+        """
+        reached = max(self.standing.watermark, self.last_known + 1)
+        if watermark < reached:
+            raise Conflict(f"the view stands at {reached} and cannot be read as of {watermark}: ask the log (a backfill) about the past")
+        if watermark > self.standing.watermark:
+            self.standing = replace(self.standing, watermark=watermark)
+        if watermark >= self._next_change:
+            self._next_change = min(group.advance(watermark) for group in self.groups.values())
+
+    def lookup(self, features: Sequence[Any], d: Decisions, watermark: int) -> dict[str, Array]:
+        """Return features by column, aligned to the rows of decisions, as of a watermark.
+
+        What depends on the request alone is read once per request. Ids never seen have no events and no attributes; asking about
+        them leaves no trace.
+
+        Raises:
+            Conflict: The watermark is before what the view has seen.
+            NotFound: A feature is not in the plan.
+        """
+        self.advance(watermark)
+        return compute(self.plan, features, _ViewRows(self, d))
+
+    def top(self, aggregate: Any, take: int, watermark: int) -> tuple[Array, Array]:
+        """Return the keys with the greatest positive values of an aggregate, greatest first (ties by id), and the values.
+
+        Raises:
+            NotFound: The aggregate is not in the plan.
+            DeclarationError: It is kept per several keys together, or is text.
+        """
+        self.advance(watermark)
+        read = self.plan.reads.get(aggregate.column)
+        if read is None:
+            raise NotFound(f"{aggregate.column} is not among the features this view was planned for: rebuild it with the system's features")
+        if len(read.routes) != 1:
+            raise DeclarationError(f"{aggregate.column} is kept per several keys together, so no single key has the greatest: use one key")
+        states = [self.state(state) for state in read.states]
+        changes = sum(state.changes for state in states)
+        return self._index(("top", aggregate.column, take), changes, lambda: self._greatest(read, states, take))
+
+    def _greatest(self, read: Read, states: Sequence[TiledState], take: int) -> tuple[Array, Array]:
+        ids = self.world.interners[read.states[0].keying.domains[0]].ids
+        values = finished(read, tuple(state.tally.value[: len(ids)] for state in states))
+        if values.dtype.kind == "O":
+            raise DeclarationError(f"{read.aggregate.column} is text, which has no greatest: use a number")
+        return greatest(values[1:], ids[1:], take)
+
+    def newest(self, field: Field, take: int, watermark: int) -> Array:
+        """Return the ids of the entities whose instant `field` is latest and not after the watermark, latest first (ties by id).
+
+        Raises:
+            NotFound: The plan keeps no such attribute.
+        """
+        self.advance(watermark)
+        table = self._table(field)
+        return self._index(("newest", field.column), table.changes, lambda: Newest(*self._attribute(field))).ids(take, watermark)
+
+    def having(self, field: Field, values: Array) -> tuple[Array, Array]:
+        """Return (position in `values`, ascending; id) of every entity whose `field` has that value, ordered by id.
+
+        Raises:
+            NotFound: The plan keeps no such attribute.
+        """
+        table = self._table(field)
+        return self._index(("having", field.column), table.changes, lambda: Belonging(*self._attribute(field))).ids(values.tolist())
+
+    def known_ids(self, entity: type) -> Array:
+        """Return the ids of the entities of a class that have been told about, in the order they were first mentioned.
+
+        Raises:
+            NotFound: The plan keeps no attribute of the class.
+        """
+        if entity not in self.world.tables:
+            raise NotFound(f"the view keeps no attribute of {entity.__name__}: add one to the features of a model")
+        return self.world.interners[entity.__name__].ids[self.world.tables[entity].entities]
+
+    def state(self, state: State) -> TiledState:
+        """Return what is kept for a state of the plan."""
+        return self.groups[state.keying.column].states[state.column]
+
+    @property
+    def footprint(self) -> dict[str, int]:
+        """About how much memory each part takes, in bytes: by state, combination of keys, class and domain."""
+        sizes = {column: kept.nbytes for group in self.groups.values() for column, kept in group.states.items()}
+        sizes |= {f"slots of {column}": group.slots.nbytes for column, group in self.groups.items()}
+        sizes |= {f"attributes of {owner.__name__}": table.nbytes for owner, table in self.world.tables.items()}
+        return sizes | {f"ids of {name}": interner.nbytes for name, interner in self.world.interners.items()}
+
+    def _table(self, field: Field) -> Any:
+        table = self.world.tables.get(field.owner)
+        if table is None or field.name not in self.plan.attributes[field.owner]:
+            raise NotFound(f"the view does not keep {field.column}: let a feature or a source of the system read it")
+        return table
+
+    def _attribute(self, field: Field) -> tuple[Array, Array]:
+        return self.world.tables[field.owner].column(field.name), self.world.interners[field.owner.__name__].ids
+
+    def _index(self, name: tuple[Any, ...], changes: int, make: Any) -> Any:
+        """Return an index, made anew only when what it is of has changed."""
+        made = self._indices.get(name)
+        if made is None or made[0] != changes:
+            made = self._indices[name] = (changes, make())
+        return made[1]
+
+
+class _ViewRows:
+    """The rows of decisions as the online view sees them now."""
+
+    def __init__(self, view: OnlineView, d: Decisions) -> None:
+        self._view = view
+        self.request = d.rows["request"]
+        self.requests = size(d.requests)
+        self.at = d.requests["at"]
+        self._readers = {
+            "request": Reader(d.requests, view.world, None),
+            "candidate": Reader({"id": d.rows["candidate"]}, view.world, None, entity=view.plan.candidate),
+        }
+        self._slots: dict[tuple[Any, ...], Array] = {}
+        self._spread: dict[str, Array] = {}
+
+    def field(self, way: RowRoute) -> Array:
+        return self._readers[way.side].values(way.field)
+
+    def states(self, read: Read) -> tuple[Array, ...]:
+        keying = read.states[0].keying.column
+        slots = self._slots.get(key := (keying, *read.routes))
+        if slots is None:
+            codes = [self._codes(way, read.side) for way in read.routes]
+            slots = self._slots[key] = self._view.groups[keying].slots.lookup(codes)
+        return tuple(self._view.state(state).tally.value[slots] for state in read.states)
+
+    def _codes(self, way: RowRoute, side: str) -> Array:
+        codes = self._readers[way.side].codes(way.field)
+        if way.side == side:
+            return codes
+        spread = self._spread.get(way.field.column)
+        if spread is None:
+            spread = self._spread[way.field.column] = codes[self.request]
+        return spread
