@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from millrace.experiments.effect import effect
-from millrace.types import Array, Columns, size
+from millrace.types import Array, Columns
 
 _LEAST = 200
 _EARLY = 4.0
@@ -25,12 +25,12 @@ class Opinion:
     Attributes:
         healthy: Whether it may go on.
         reason: What was seen.
-        rows: How many of the canary's rows it rests on.
+        founded: Whether enough was seen to judge it.
     """
 
     healthy: bool
     reason: str
-    rows: int
+    founded: bool
 
 
 def judge_canary(rows: Columns, reward: Array, unit: Array, due: bool) -> Opinion:
@@ -46,14 +46,14 @@ def judge_canary(rows: Columns, reward: Array, unit: Array, due: bool) -> Opinio
     """
     canary = np.array([str(arm).split("/")[0] == "canary" for arm in rows["arm"].tolist()], dtype=bool)
     if canary.sum() < _LEAST or (~canary).sum() < _LEAST:
-        return Opinion(True, f"{int(canary.sum())} rows decided by the canary: too few to judge", int(canary.sum()))
+        return Opinion(True, f"{int(canary.sum())} rows decided by the canary: too few to judge", False)
     limit = _DUE if due else _EARLY
     fallbacks = effect(unit, canary, rows["fell_back"].astype(np.float64))
     if fallbacks.difference > _MISSES and fallbacks.z > limit:
-        return Opinion(False, f"it falls back in {fallbacks.treatment:.1%} of rows, the champion in {fallbacks.control:.1%}", size(rows))
+        return Opinion(False, f"it falls back in {fallbacks.treatment:.1%} of rows, the champion in {fallbacks.control:.1%}", True)
     known = ~np.isnan(reward)
     if min((known & canary).sum(), (known & ~canary).sum()) < _LEAST:
-        return Opinion(True, "too few outcomes are known yet", int(canary.sum()))
+        return Opinion(True, "it answers as the champion does; too few outcomes are known yet", False)
     seen = effect(unit[known], canary[known], reward[known])
     shown = f"the outcome's mean is {seen.treatment:.4f}, the champion's {seen.control:.4f} ({seen.z:+.1f} standard errors)"
-    return Opinion(seen.z > -limit, shown, int((known & canary).sum()))
+    return Opinion(seen.z > -limit, shown, True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from millrace.decision import Decision
-from millrace.loading import Loaded
+from millrace.loaded import Loaded
 from millrace.log.log import Log
-from millrace.schema import Field, field_names
-from millrace.types import Array, Columns, objects, size, stack, take
+from millrace.schema import field_names
+from millrace.types import EVER, Array, Columns, objects, size, stack, take
 
 
 class LogHistory:
@@ -25,58 +25,80 @@ class LogHistory:
     def __init__(self, log: Log, loaded: Loaded) -> None:
         self._log = log
         self._loaded = loaded
-        self._read_until = -(2**62)
-        self._parts: list[Columns] = []
+        self._streams: dict[str, _Kept] = {}
+        self._decided = _Kept()
 
     def events(self, stream: type, until: int) -> Columns:
         """Return a stream's records known before an instant, by (known, position)."""
-        return self._log.read(stream, known_until=until)
+        kept = self._streams.setdefault(stream.__name__, _Kept())
+        rows = kept.grown(self._safe(until), lambda since, end: self._log.read(stream, known_from=since, known_until=end))
+        return take(rows, slice(0, int(np.searchsorted(rows["known"], until))))
 
     def decided(self, since: int, until: int) -> Columns:
         """Return a row per candidate taken in decisions asked in [since, until), with the request's fields, by (at, id, rank)."""
         rows = self._rows(until)
-        return take(rows, (rows["at"] >= since) & (rows["at"] < until)) if size(rows) else rows
+        return take(rows, (rows["at"] >= since) & (rows["at"] < until) & (rows["known"] < until))
+
+    def first_decided(self, until: int) -> int | None:
+        """Return when the first decision before an instant was asked, microseconds; None when there is none."""
+        rows = self.decided(EVER, until)
+        return int(rows["at"][0]) if size(rows) else None
+
+    def _safe(self, until: int) -> int:
+        """Return the instant up to which nothing can be added any more: what is being written now has a later one."""
+        return min(until, self._log.last_known + 1)
 
     def _rows(self, until: int) -> Columns:
-        new = list(self._log.decisions(system=self._loaded.name, known_from=self._read_until, known_until=until))
-        if new:
-            self._read_until = max(known for _, known in new) + 1
-            rows = _taken_rows(new)
-            self._parts.append({**rows, **self._requests(rows["id"], until)})
-        if not self._parts:
-            return self._empty()
-        whole = stack(self._parts) if len(self._parts) > 1 else self._parts[0]
-        if len(self._parts) > 1:
-            whole = take(whole, np.lexsort((whole["rank"], whole["id"].astype(str), whole["at"])))
-        self._parts = [whole]
-        return whole
+        return self._decided.grown(self._safe(until), self._newly_decided, lambda rows: np.lexsort((rows["rank"], rows["id"].astype(str), rows["at"])))
 
-    def _requests(self, ids: Array, until: int) -> dict[str, Array]:
+    def _newly_decided(self, since: int, end: int) -> Columns:
+        made = self._log.decisions(system=self._loaded.name, known_from=since, known_until=end)
+        rows = _taken_rows(made)
+        return {**rows, **self._asked(rows["id"], end)}
+
+    def _asked(self, ids: Array, until: int) -> dict[str, Array]:
         """Return the requests' own fields, a row per id."""
         request = self._loaded.system.request
-        asked = self._log.read(request, known_until=until)
+        asked = self.events(request, until)
         at = dict(zip(asked["id"].tolist(), range(size(asked)), strict=True))
         index = np.array([at[one] for one in ids.tolist()], dtype=np.int64)
         return {name: asked[name][index] for name in field_names(request) if name not in ("id", "at")}
 
-    def _empty(self) -> Columns:
-        request = self._loaded.system.request
-        fields = {name: np.zeros(0, dtype=Field(request, name).dtype) for name in field_names(request) if name not in ("id", "at")}
-        return {**_taken_rows([]), **fields}
+
+class _Kept:
+    """Rows read so far, up to an instant."""
+
+    def __init__(self) -> None:
+        self._until = EVER
+        self._rows: Columns | None = None
+
+    def grown(self, until: int, read: Callable[[int, int], Columns], order: Callable[[Columns], Array] | None = None) -> Columns:
+        """Return all rows up to an instant, reading those that are new."""
+        if self._rows is None or until > self._until:
+            new = read(self._until, until)
+            if self._rows is None:
+                self._rows = new
+            elif size(new):
+                self._rows = stack([self._rows, new])
+            if order is not None and size(new):
+                self._rows = take(self._rows, order(self._rows))
+            self._until = max(until, self._until)
+        return self._rows
 
 
-def _taken_rows(decisions: Iterable[tuple[Decision, int]]) -> dict[str, Array]:
+def _taken_rows(decisions: Iterable[tuple[int, Decision]]) -> dict[str, Array]:
     """Return a row per candidate taken, the values of the models' features and heads as served among the columns."""
-    pairs = sorted(decisions, key=lambda pair: (pair[0].at, pair[0].id))
-    counts = np.array([decision.taken for decision, _ in pairs], dtype=np.int64)
-    out = {name: np.repeat(_column([getattr(one, name) for one, _ in pairs]), counts) for name in _PER_DECISION}
-    out["known"] = np.repeat(np.array([known for _, known in pairs], dtype=np.int64), counts)
-    out["missed"] = np.repeat(np.array([bool(one.missed) for one, _ in pairs], dtype=bool), counts)
+    pairs = sorted(decisions, key=lambda pair: (pair[1].at, pair[1].id))
+    made = [one for _, one in pairs]
+    counts = np.array([one.taken for one in made], dtype=np.int64)
+    out = {name: np.repeat(_column([getattr(one, name) for one in made]), counts) for name in _PER_DECISION}
+    out["known"] = np.repeat(np.array([known for known, _ in pairs], dtype=np.int64), counts)
+    out["missed"] = np.repeat(np.array([bool(one.missed) for one in made], dtype=bool), counts)
     out["rank"] = np.concatenate([np.arange(n) for n in counts]) if len(counts) else np.zeros(0, dtype=np.int64)
-    out["candidate"] = objects(name for one, _ in pairs for name in one.candidate[: one.taken])
+    out["candidate"] = objects(name for one in made for name in one.candidate[: one.taken])
     for name in ("score", "propensity"):
-        out[name] = np.array([_number(value) for one, _ in pairs for value in getattr(one, name)[: one.taken]], dtype=np.float64)
-    return {**out, **_served([one for one, _ in pairs], counts)}
+        out[name] = np.array([_number(value) for one in made for value in getattr(one, name)[: one.taken]], dtype=np.float64)
+    return {**out, **_served(made, counts)}
 
 
 _PER_DECISION = ("id", "at", "watermark", "policy", "arm", "arm_share", "action", "release")

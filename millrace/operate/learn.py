@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-import millrace
+from millrace.about import VERSION
 from millrace.errors import TrainingError
 from millrace.evaluation.thresholds import threshold_for_cost, threshold_for_precision
 from millrace.models.declare import Model
@@ -22,12 +21,9 @@ from millrace.stores.versions import Lineage
 from millrace.training.declare import Retrain
 from millrace.training.examples import gather
 from millrace.training.history import History
-from millrace.training.train import Challenger, train
+from millrace.training.train import Challenger, Champion, train
 from millrace.types import Array, micros
 from millrace.walk import digest
-
-PROFILE = "profile.json"
-"""Beside a version's own files: what its inputs and scores looked like at training."""
 
 Progress = Callable[[str], None]
 
@@ -93,7 +89,7 @@ def _learn_one(
     loaded = engine.loaded
     try:
         material = gather(model, loaded.system.request, loaded.system.candidate, history, since, now)
-        found = train(material, now, retrain.gate, seed, engine.load(champion) if champion else None)
+        found = train(material, now, retrain.gate, seed, _champion(engine, champion))
         thresholds = _thresholds(engine, name, found) if found.verdict.passed else {}
     except TrainingError as error:
         return Lesson(model=name, version=champion or "", passed=False, reason=str(error)), {}
@@ -102,7 +98,7 @@ def _learn_one(
         known_from=since,
         known_until=now,
         declaration=digest(model),
-        code=millrace.__version__,
+        code=VERSION,
         seed=seed,
         rows=found.rows,
         labels={head: int(count) for head, count in found.positives.items()},
@@ -110,20 +106,19 @@ def _learn_one(
         created=now,
     )
     metrics = {**found.metrics, f"gate {found.verdict.metric}": found.verdict.challenger}
-    record = engine.home.registry.publish(name, _saver(found), lineage, _plain(metrics), {"learner": repr(model.learner)})
-    if not found.verdict.passed:
-        change = Change(at=now, who="gate", why=found.verdict.reason)
-        engine.home.registry.stage(record.version, "rejected", change)
-    version = record.version if found.verdict.passed else champion or ""
-    return Lesson(model=name, version=version, passed=found.verdict.passed, reason=found.verdict.reason, metrics=_plain(metrics)), thresholds
+    record = engine.home.registry.publish(name, found.version.save, lineage, _plain(metrics), {"learner": repr(model.learner)})
+    passed, reason = found.verdict.passed, found.verdict.reason
+    if passed and record.stage == "rejected":
+        # The same files were rolled back or refused before: what was seen then still stands.
+        passed, reason = False, f"{record.version} was rejected before"
+    elif not passed and record.stage == "candidate":
+        engine.home.registry.stage(record.version, "rejected", Change(at=now, who="gate", why=reason))
+    version = record.version if passed else champion or ""
+    return Lesson(model=name, version=version, passed=passed, reason=reason, metrics=_plain(metrics)), thresholds if passed else {}
 
 
-def _saver(found: Challenger) -> Callable[[Path], None]:
-    def save(folder: Path) -> None:
-        found.version.save(folder)
-        (folder / PROFILE).write_bytes(msgspec.json.encode(found.profile))
-
-    return save
+def _champion(engine: Engine, version: str | None) -> Champion | None:
+    return Champion(engine.load(version), engine.home.registry.get(version).lineage.known_until) if version is not None else None
 
 
 def _plain(metrics: dict[str, float]) -> dict[str, Any]:

@@ -22,8 +22,12 @@ from millrace.training.attribution import join_keys, label
 from millrace.training.declare import Retrain
 from millrace.types import HOUR, Array, Columns, micros, moment
 
-WATCH_EVERY = 2 * HOUR
+WATCH_EVERY = 3 * HOUR
 """How often monitors are asked, in microseconds."""
+
+
+_PATIENCE = 6
+"""How many times its watch a step may last while it has decided too little to be judged."""
 
 
 class Operator:
@@ -90,7 +94,7 @@ class Operator:
         """Whether enough has been logged for a first training: a day of decisions whose outcomes can be known."""
         model = primary(self.engine.loaded)
         window = max((one.window for one in model.outcomes), default=0) if model is not None else 0
-        first = self.engine.home.log.first_known
+        first = self.history.first_decided(now)
         return first is not None and now - first > window + micros(self._retrain.warmup)
 
     @property
@@ -99,7 +103,9 @@ class Operator:
 
     def _train(self, now: int, why: str) -> list[str]:
         journal = self.engine.home.journal
-        run = journal.start(self._name, "train", moment(now).isoformat(), now, {"why": why})
+        key = moment(now).isoformat()
+        begun = journal.run(self._name, "train", key)
+        run = journal.resume(begun, now) if begun is not None else journal.start(self._name, "train", key, now, {"why": why})
         try:
             release, lessons = learn(self.engine, self.history, now, self._seed + len(journal.runs(self._name, kind="train")), why, self._progress)
         except Exception as error:
@@ -135,9 +141,10 @@ class Operator:
         releases = self.engine.home.releases
         if not opinion.healthy:
             releases.withdraw(seen, Change(at=now, who="guard", why=opinion.reason))
+            self._reject(under_way.release, Change(at=now, who="guard", why=opinion.reason))
             self._alert(now, f"{under_way.release} was rolled back: {opinion.reason}")
             said = f"{under_way.release} was rolled back: {opinion.reason}"
-        elif not due:
+        elif not due or not opinion.founded and now - under_way.started < _PATIENCE * micros(plan.watch):
             return []
         elif under_way.step + 1 >= len(plan.steps) - 1:
             releases.promote(seen, under_way.release, Change(at=now, who="guard", why=opinion.reason))
@@ -149,6 +156,13 @@ class Operator:
             said = f"{under_way.release} goes on to {plan.steps[step]:.0%}: {opinion.reason}"
         self.engine.reload()
         return [said]
+
+    def _reject(self, release: str, change: Change) -> None:
+        """Reject the versions a rolled back release brought, so that the same files do not go out again."""
+        registry = self.engine.home.registry
+        for version in self.engine.home.releases.get(release).versions.values():
+            if registry.get(version).stage == "candidate":
+                registry.stage(version, "rejected", change)
 
     def _side_by_side(self, under_way: Rollout, now: int) -> tuple[Columns, Array, Array]:
         """Return the rows decided since this step began, their outcome where it is known, and who each was assigned by."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from millrace.decision import Decision
-from millrace.log.codec import from_columns
+from millrace.log.streams import codec_of
 from millrace.operate.loop import Operator
 from millrace.serve.engine import Engine
 from millrace.types import MINUTE, Array, Columns, objects, size, take
@@ -48,12 +48,14 @@ class Slice:
     """One step of a simulation, as it is reported.
 
     Attributes:
-        until: The instant it ended at, microseconds.
+        since: The instant it began at, microseconds.
+        until: The instant it ended at.
         rows: The rows taken in it, as the world was told.
         requests: What was asked.
         done: What the operator did.
     """
 
+    since: int
     until: int
     rows: Columns
     requests: Columns
@@ -68,6 +70,7 @@ def simulate(
     until: int,
     *,
     slice_length: int = 30 * MINUTE,
+    decided: Callable[[Columns, Columns], None] = lambda _requests, _rows: None,
     seen: Callable[[Slice], None] = lambda _: None,
 ) -> None:
     """Run a system in a world until an instant. It can be stopped and called again: it goes on from the clock's present.
@@ -82,7 +85,8 @@ def simulate(
         time: The clock both share.
         until: When to stop, microseconds.
         slice_length: How finely time is cut, microseconds.
-        seen: Told of every slice.
+        decided: Told of the requests of every slice and the rows taken, before the world reacts to them.
+        seen: Told of every slice when it is over.
     """
     while time.now < until:
         since, end = time.now, min(time.now + slice_length, until)
@@ -90,15 +94,16 @@ def simulate(
         asked = world.requests(since, end)
         rows = _decide(engine, asked) if size(asked) else {}
         if rows:
+            decided(asked, rows)
             world.react(rows)
         told = _records(engine, world.happenings(since, end))
         if told:
             engine.ingest(told)
-        seen(Slice(end, rows, asked, operator.step(end) if operator is not None else []))
+        seen(Slice(since, end, rows, asked, operator.step(end) if operator is not None else []))
 
 
 def _decide(engine: Engine, asked: Columns) -> Columns:
-    decisions = engine.decide(from_columns(engine.loaded.system.request, asked))
+    decisions = engine.decide(codec_of(engine.loaded.system.request).restore(asked))
     return taken_rows(decisions, asked)
 
 
@@ -122,5 +127,5 @@ def _records(engine: Engine, told: dict[str, Columns]) -> list[Any]:
         stream = engine.loaded.streams.get(name)
         if stream is not None:
             known = columns["known"].tolist()
-            items += [(at, len(items) + position, one) for position, (at, one) in enumerate(zip(known, from_columns(stream, columns), strict=True))]
+            items += [(at, len(items) + position, one) for position, (at, one) in enumerate(zip(known, codec_of(stream).restore(columns), strict=True))]
     return [one for _, _, one in sorted(items, key=lambda item: item[:2])]

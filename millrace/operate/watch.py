@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from millrace.evaluation.bootstrap import statistic
+from millrace.evaluation.bootstrap import estimate
 from millrace.evaluation.metrics import metric
-from millrace.loading import Loaded
+from millrace.loaded import Loaded
 from millrace.models.declare import Model
 from millrace.monitors.calibration import calibration
 from millrace.monitors.declare import Calibration, Drift, Drop, Freshness
-from millrace.monitors.drift import drift
+from millrace.monitors.drift import drift, profile
 from millrace.monitors.freshness import freshness
 from millrace.monitors.performance import performance
 from millrace.monitors.reading import Reading
-from millrace.operate.learn import PROFILE
-from millrace.schema import stream_of
+from millrace.policy.stages import Score
 from millrace.serve.engine import Engine
 from millrace.training.attribution import join_keys, label
+from millrace.training.examples import place_of
 from millrace.training.history import History
-from millrace.types import Array, Columns, micros, size, take
+from millrace.types import EVER, Array, Columns, micros, size, take
 
 _LEAST_LABELLED = 500
+_MOST_LABELLED = 5_000
+_SIGMAS = 1.96
 
 
 def watch(engine: Engine, history: History, now: int) -> list[tuple[Any, Reading]]:
@@ -34,12 +35,16 @@ def watch(engine: Engine, history: History, now: int) -> list[tuple[Any, Reading
     readings = []
     for one in declared:
         if isinstance(one, Freshness):
-            readings.append((one, freshness(engine.home.log.last_known, now, one.age)))
+            readings.append((one, freshness(_last_known(engine), now, one.age)))
         elif engine.standing.champion:
             reading = _look(engine, history, one, now)
             if reading is not None:
                 readings.append((one, reading))
     return readings
+
+
+def _last_known(engine: Engine) -> int | None:
+    return engine.home.log.last_known if engine.home.log.position else None
 
 
 def _look(engine: Engine, history: History, monitor: Any, now: int) -> Reading | None:
@@ -51,18 +56,26 @@ def _look(engine: Engine, history: History, monitor: Any, now: int) -> Reading |
 
 
 def _drift(engine: Engine, history: History, monitor: Drift, now: int) -> Reading | None:
-    name = engine.loaded.name_of(monitor.of)
-    version = _serving(engine, name)
-    if version is None:
+    """Compare a release's latest traffic with its first: what it was trained on was chosen by another, so it looks otherwise anyhow."""
+    release, over = engine.standing.champion, micros(monitor.over)
+    rows = history.decided(EVER, now)
+    rows = served(take(rows, rows["release"] == release), monitor.of)
+    if not size(rows) or now - rows["at"][0] < 2 * over:
         return None
-    reference = msgspec.json.decode((engine.home.registry.folder(version) / PROFILE).read_bytes())
-    rows = served(history.decided(now - micros(monitor.over), now), monitor.of)
-    return drift(name, reference, rows, monitor.limit)
+    columns = [name for name in rows if name != "at"]
+    first = take(rows, rows["at"] < rows["at"][0] + over)
+    latest = take(rows, rows["at"] >= now - over)
+    called = {one.column: engine.loaded.names.get(id(one), one.column) for one in monitor.of.features}
+    reference = profile({called.get(column, column): first[column] for column in columns})
+    recent = {called.get(column, column): latest[column] for column in columns}
+    return drift(engine.loaded.name_of(monitor.of), reference, recent, monitor.of.heads, monitor.limit)
 
 
 def _calibration(engine: Engine, history: History, monitor: Calibration, now: int) -> Reading | None:
-    model = next(one for one in engine.loaded.models.values() if monitor.of.column in one.heads)
-    labelled = recent(engine.loaded, history, model, monitor.of, micros(monitor.over), now)
+    model = next((one for one in scoring(engine.loaded) if monitor.of.column in one.heads), None)
+    if model is None:
+        return None
+    labelled = recent(engine, history, model, monitor.of, micros(monitor.over), now)
     if labelled is None:
         return None
     predicted, observed, _ = labelled
@@ -75,57 +88,59 @@ def _drop(engine: Engine, history: History, monitor: Drop, now: int) -> Reading 
     if model is None or version is None:
         return None
     at_gate = engine.home.registry.get(version).metrics.get(f"{monitor.metric} of {model.heads[0]}")
-    labelled = recent(engine.loaded, history, model, model.outcomes[0], micros(monitor.over), now)
+    labelled = recent(engine, history, model, model.outcomes[0], micros(monitor.over), now)
     if at_gate is None or labelled is None or len(labelled[0]) < _LEAST_LABELLED or labelled[1].min() == labelled[1].max():
         return None
     measured = metric(monitor.metric)
-    found = statistic(measured, *labelled)
-    return performance(monitor.metric, found.value, _error(found.value, labelled[1]), at_gate, monitor.by, measured.larger_is_better)
+    found = estimate(monitor.metric, *labelled, seed=0, resamples=200)
+    if found.low is None or found.high is None:
+        return None
+    error = (found.high - found.low) / (2 * _SIGMAS)
+    return performance(monitor.metric, found.value, error, at_gate, monitor.by, measured.larger_is_better)
 
 
-def _error(value: float, observed: Array) -> float:
-    """Return a conservative standard error of a metric between 0 and 1: that of a share measured on the rarer kind of row."""
-    rarer = max(min(observed.sum(), len(observed) - observed.sum()), 1.0)
-    share = min(max(value, 0.05), 0.95)
-    return float(np.sqrt(share * (1 - share) / rarer))
+def scoring(loaded: Loaded) -> list[Model]:
+    """Return the models whose scores decide, each once."""
+    return list(dict.fromkeys(stage.model for stage in loaded.of(Score)))
 
 
 def primary(loaded: Loaded) -> Model | None:
-    """Return the model whose score decides: the last one declared that learns from decisions."""
-    from millrace.policy.stages import Score
-
-    scores = list(loaded.of(Score))
-    return scores[-1].model if scores else None
+    """Return the model whose score has the last word; None when rules decide alone."""
+    models = scoring(loaded)
+    return models[-1] if models else None
 
 
-def recent(loaded: Loaded, history: History, model: Model, outcome: Any, over: int, now: int) -> tuple[Array, Array, Array] | None:
-    """Return (predicted, observed, decision) of the latest rows a model served whose outcome is known; None when there are none.
+def recent(engine: Engine, history: History, model: Model, outcome: Any, over: int, now: int) -> tuple[Array, Array, Array] | None:
+    """Return (predicted, observed, decision) of the latest rows a model was asked about whose outcome is known; None when there are none.
 
-    Rows are those whose outcome's time ended within the last `over` microseconds.
+    Rows are those whose outcome's time ended within the last `over` microseconds, the latest few thousand of them. The prediction is the
+    serving version's for the place where the row stood, on the features as they were served.
     """
+    version = _serving(engine, engine.loaded.name_of(model))
     end = now - outcome.window
     rows = history.decided(end - over, end)
-    head = f"served {outcome.column}"
-    if size(rows) == 0 or head not in rows:
+    if version is None or f"served {outcome.column}" not in rows:
         return None
-    rows = take(rows, ~np.isnan(rows[head]))
-    keys = join_keys(outcome, loaded.system.request, loaded.system.candidate)
-    observed = label(outcome, rows, history.events(stream_of(outcome.of), now), keys, now)
-    known = ~np.isnan(observed)
-    if not known.any():
+    rows = take(rows, ~np.isnan(rows[f"served {outcome.column}"]))
+    rows = take(rows, slice(max(size(rows) - _MOST_LABELLED, 0), None))
+    keys = join_keys(outcome, engine.loaded.system.request, engine.loaded.system.candidate)
+    observed = label(outcome, rows, history.events(outcome.stream, now), keys, now)
+    rows, observed = take(rows, ~np.isnan(observed)), observed[~np.isnan(observed)]
+    if not len(observed):
         return None
-    _, decision = np.unique(rows["id"][known].astype(str), return_inverse=True)
-    return rows[head][known], observed[known], decision
+    features = {one.column: rows[f"served {one.column}"] for one in model.features}
+    predicted = engine.load(version).score({**features, **place_of(model, rows)})[outcome.column]
+    _, decision = np.unique(rows["id"].astype(str), return_inverse=True)
+    return predicted, observed, decision
 
 
 def served(rows: Columns, model: Model) -> dict[str, Array]:
-    """Return a model's features and heads as they were served, for the rows it served."""
-    columns = [*(one.column for one in model.features), *model.heads]
-    head = f"served {model.heads[0]}"
-    if head not in rows:
+    """Return a model's features and heads as they were served, and `at`, for the rows it served."""
+    if f"served {model.heads[0]}" not in rows:
         return {}
-    kept = take(rows, ~np.isnan(rows[head]))
-    return {name: kept[f"served {name}"] for name in columns if f"served {name}" in kept}
+    kept = take(rows, ~np.isnan(rows[f"served {model.heads[0]}"]))
+    columns = [*(one.column for one in model.features), *model.heads]
+    return {"at": kept["at"], **{name: kept[f"served {name}"] for name in columns if f"served {name}" in kept}}
 
 
 def _serving(engine: Engine, model: str) -> str | None:

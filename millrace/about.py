@@ -1,0 +1,3 @@
+"""What this build is."""
+
+VERSION = "0.1.0"

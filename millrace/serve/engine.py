@@ -1,0 +1,204 @@
+"""One system, alive: it takes in events, decides, logs what it decided, and can say why."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from millrace.decision import Decision, Decisions
+from millrace.errors import BadInput, Conflict, Late, Unavailable
+from millrace.features.online import OnlineView
+from millrace.loaded import Loaded
+from millrace.log.appending import Receipt
+from millrace.log.shown import requests_of, shown_rows
+from millrace.log.streams import DECISION, codec_of
+from millrace.log.writer import Writer
+from millrace.policy.pipeline import Pipeline
+from millrace.schema import Request, field_names, shows
+from millrace.serve.clock import Clock, wall
+from millrace.serve.facts import LiveFacts, Pools
+from millrace.serve.home import Home
+from millrace.serve.records import records
+from millrace.serve.release import Versions, serving
+from millrace.stores.standing import Standing
+from millrace.types import Columns
+
+
+class Engine:
+    """Runs a loaded system on its folder.
+
+    Args:
+        loaded: The system.
+        home: Its log, registry, releases and snapshots.
+        now: Where time comes from; a simulation passes its own.
+        patient: Run without deadlines, for batches and simulations: nothing is ever missed for being slow.
+        seed: What every draw derives from.
+    """
+
+    def __init__(self, loaded: Loaded, home: Home, *, now: Callable[[], int] = wall, patient: bool = False, seed: int = 0) -> None:
+        self.loaded = loaded
+        self.home = home
+        self.clock = Clock(now)
+        self.failures: list[tuple[str, str]] = []
+        self._seed = seed
+        self._pools = None if patient else Pools()
+        self.versions = Versions(loaded, home.registry)
+        self._kept = _kept(loaded)
+        # Decisions read the view and commits change it: one at a time, so that a decision sees exactly its watermark.
+        self._view_lock = threading.RLock()
+        self.standing: Standing = Standing(system=loaded.name)
+        self.view = self._rebuilt()
+        self.reload()
+        self._writer = Writer(home.log, self.clock.begin, self._applied)
+
+    def _rebuilt(self) -> OnlineView:
+        """Return the view brought up to the log: from the last snapshot if it fits, else from the beginning."""
+        view, after = self.home.view(self.loaded.plan)
+        try:
+            self._catch_up(view, after)
+        except BadInput:
+            # History was imported behind the snapshot: what it holds is no longer the beginning of the log.
+            view = OnlineView(self.loaded.plan)
+            self._catch_up(view, None)
+        self.clock.finish(max(self.home.log.last_known, 0))
+        return view
+
+    def _catch_up(self, view: OnlineView, after: int | None) -> None:
+        if self.loaded.plan.streams:
+            for batch in self.home.log.replay(after_position=after, streams=self.loaded.plan.streams):
+                view.apply(batch)
+
+    def reload(self) -> bool:
+        """Install what the releases say now; return whether anything changed."""
+        standing = self.home.releases.standing(self.loaded.name)
+        policy, what, names = serving(self.loaded, self.home.releases, self.versions, standing)
+        changed = standing.revision != self.standing.revision
+        with self._view_lock:
+            self.standing, self._policy, self._installed = standing, policy, what
+            self._names = {**self.loaded.names, **names}
+        return changed
+
+    def ingest(self, items: Sequence[Any]) -> Receipt:
+        """Log events and entities durably and apply them; when it returns, the next decision sees them.
+
+        Raises:
+            BadInput: An event is from the future or malformed; nothing of the batch is stored.
+            Conflict: An id is reused with other content; nothing of the batch is stored.
+            Unavailable: The log cannot keep up or cannot be written.
+        """
+        return self._writer.submit(items).result()
+
+    def decide(self, requests: Sequence[Request]) -> list[Decision]:
+        """Decide and log; when it returns, the decisions are on disk.
+
+        A request already decided gets the decision it got, as it should: it may be a retry. Its `at` need not be the same.
+
+        Raises:
+            BadInput: A request is from the future or malformed; nothing is decided.
+            Conflict: An id was used before for another request.
+            Unavailable: Neither the policy nor any fallback could answer.
+        """
+        try:
+            return self._decide(requests)
+        except Conflict:
+            # Another thread may have decided one of them meanwhile: then that decision stands. Otherwise it is a conflict again.
+            return self._decide(requests)
+
+    def _decide(self, requests: Sequence[Request]) -> list[Decision]:
+        known = {request.id: self._decided(request) for request in requests if request.id}
+        new = [request for request in requests if known.get(request.id) is None]
+        if not new:
+            return [decision for request in requests if (decision := known[request.id]) is not None]
+        named = [_named(request) for request in new]
+        columns = codec_of(type(new[0])).columns(named)
+        decisions = self.answer(columns)
+        self.ingest([item for pair in zip(named, decisions, strict=True) for item in pair])
+        answered = iter(decisions)
+        return [known.get(request.id) or next(answered) for request in requests]
+
+    def _decided(self, request: Request) -> Decision | None:
+        """Return the decision that a request got before, None when there is none."""
+        decision = self.home.log.decision(request.id)
+        earlier = self.home.log.find(type(request), request.id) if decision is not None else None
+        for name in field_names(type(request)) if earlier is not None else ():
+            if name != "at" and getattr(earlier, name) != getattr(request, name):
+                raise Conflict(f"{type(request).__name__} {request.id} was decided before with another {name}: give what is new an id of its own")
+        return decision
+
+    def answer(self, requests: Columns) -> list[Decision]:
+        """Decide without logging: what `decide` does between reading requests and writing records."""
+        with self._view_lock:
+            facts = self.facts(self.clock.watermark())
+            self.view.advance(facts.watermark)  # from here on the leaves only read, so they may run side by side
+            policy, release = self._policy, self._installed.release
+            try:
+                decided: Decisions = policy.decide(requests, facts)
+            except Late as late:
+                raise Unavailable(f"{self.loaded.name} cannot answer: {late}") from late
+        self.failures.extend(facts.failures)
+        return records(
+            decided, system=self.loaded.name, release=release, watermark=facts.watermark, missed=list(facts.missed), kept=self._kept
+        )
+
+    def facts(self, watermark: int) -> LiveFacts:
+        """Return the facts of a decision as of a watermark that the view has reached."""
+        return LiveFacts(self.view, watermark, self._names, self._installed, self.versions.load, self._seed, self._pools)
+
+    def load(self, version: str) -> Any:
+        """Return a registered version of one of the system's models."""
+        return self.versions.load(version)
+
+    def snapshot(self) -> None:
+        """Save the view, so that the next start replays only what came since."""
+        with self._view_lock:
+            self.home.save(self.view)
+
+    def close(self) -> None:
+        """Finish what was accepted, save a snapshot, and let go of the log."""
+        self._writer.close()
+        if self._pools is not None:
+            self._pools.close()
+        self.snapshot()
+
+    def _applied(self, rows: Mapping[str, Columns], _receipt: Receipt) -> None:
+        """Bring what was just logged into the view, with what its decisions showed, before anyone is told."""
+        batch = dict(rows)
+        decided = batch.pop(DECISION, None)
+        for stream in self.loaded.plan.streams if decided is not None else ():
+            if pair := shows(stream):
+                batch[stream.__name__] = shown_rows(stream, decided, self._asked(stream, pair[0], decided, batch))
+        with self._view_lock:
+            self.view.apply(batch)
+        self.clock.finish(self.home.log.last_known)
+
+    def _asked(self, stream: type, request: type, decided: Columns, batch: Mapping[str, Columns]) -> Columns:
+        """Return the requests that decisions answer: logged with them, or before."""
+        here = batch.get(request.__name__)
+        if here is not None and set(decided["id"].tolist()) <= set(here["id"].tolist()):
+            return here
+        store = self.home.log.store
+        return store.reading(lambda db: requests_of(store, db, stream, decided, field_names(stream)))
+
+
+def _named(request: Request) -> Request:
+    """Return a request with an id, so that its decision can refer to it."""
+    return request if request.id else msgspec.structs.replace(request, id=uuid4().hex)
+
+
+def _kept(loaded: Loaded) -> dict[str, tuple[str, ...]]:
+    """Return what each pipeline's records keep of its rows: the features its stages read, and its models' heads."""
+    kept: dict[str, tuple[str, ...]] = {}
+    for pipeline in loaded.of(Pipeline):
+        columns: dict[str, None] = {}
+        for stage in pipeline.stages:
+            model = getattr(stage, "model", None)
+            if model is not None:
+                columns.update(dict.fromkeys([*(one.column for one in model.features), *model.heads]))
+        kept[loaded.name_of(pipeline)] = tuple(columns)
+    return kept
+
+

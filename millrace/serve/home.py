@@ -1,0 +1,67 @@
+"""A system's home: the folder that holds its log, its registry and its snapshots."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from millrace.errors import Conflict
+from millrace.features.online import OnlineView
+from millrace.features.plan import Plan
+from millrace.features.snapshot import restore, snapshot
+from millrace.loaded import Loaded
+from millrace.log.log import Log
+from millrace.stores.audit import Audit
+from millrace.stores.database import Database, open_database
+from millrace.stores.journal import Journal
+from millrace.stores.registry import Registry
+from millrace.stores.releases import Releases
+from millrace.stores.snapshots import Snapshots
+
+log = logging.getLogger("millrace.serve")
+
+
+class Home:
+    """Everything a system keeps on one machine.
+
+    Args:
+        folder: Where; made if need be. Holds `log/`, `millrace.sqlite`, `versions/` and `snapshots/`.
+        loaded: The system.
+        read_only: Only read the log; several readers may stand beside the one writer.
+    """
+
+    def __init__(self, folder: Path, loaded: Loaded, *, read_only: bool = False) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.log = Log.open(folder / "log", loaded.streams.values(), read_only=read_only)
+        self.database: Database = open_database(folder / "millrace.sqlite")
+        self.registry = Registry(self.database, folder)
+        self.releases = Releases(self.database)
+        self.journal = Journal(self.database)
+        self.audit = Audit(self.database)
+        self._snapshots = Snapshots(folder / "snapshots" / loaded.name)
+
+    def view(self, plan: Plan) -> tuple[OnlineView, int | None]:
+        """Return the online view of the last snapshot and the log position it stands for, or a new one and None.
+
+        A snapshot of other features, or one that is damaged, is passed over: the log itself stands in.
+        """
+        found, warnings = self._snapshots.load()
+        for warning in warnings:
+            log.warning("%s", warning)
+        if found is not None:
+            try:
+                view = restore(plan, found.arrays)
+                return view, view.position
+            except Conflict as other:
+                log.info("%s", other)
+        return OnlineView(plan), None
+
+    def save(self, view: OnlineView) -> None:
+        """Save a view, so that the next start replays only what came since."""
+        self._snapshots.save(snapshot(view), {"position": view.position})
+
+    def close(self) -> None:
+        """Let go of the log and the database."""
+        self.log.close()
+        self.database.close()

@@ -1,0 +1,77 @@
+"""From decisions in columns to the records that the log keeps and the caller gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from millrace.decision import NOT_TAKEN, Decision, Decisions
+from millrace.types import Array, size
+
+SHOWN = "shown"
+"""The action of a decision that ranks."""
+
+
+def records(d: Decisions, *, system: str, release: str, watermark: int, missed: list[str], kept: Mapping[str, tuple[str, ...]]) -> list[Decision]:
+    """Return one record per request, in their order.
+
+    Args:
+        d: The decisions.
+        system: The system's name.
+        release: The release in service; a pinned policy has named its own in the requests' `release`.
+        watermark: What they were decided as of.
+        missed: What did not answer in time.
+        kept: By policy name, the columns of features and heads that it read: those are recorded, as served.
+    """
+    n = size(d.requests)
+    order, starts, taken = _order(d)
+    rows = {name: column[order] for name, column in d.rows.items()}
+    lists = {name: _plain(rows[name]) for name in ("candidate", "source", "score", "propensity") if name in rows}
+    per_request = {name: _plain(d.requests[name]) for name in ("id", "at", "policy", "arm", "arm_share", "action", "answer", "shadow", "release") if name in d.requests}
+    out = []
+    for position in range(n):
+        first, end = int(starts[position]), int(starts[position + 1])
+        last = first + int(taken[position])
+        own = {name: values[position] for name, values in per_request.items() if values[position] is not None}
+        policy = str(own.get("policy", ""))
+        shown = {name: _plain(rows[name][first:last]) for name in kept.get(policy, ()) if name in rows}
+        out.append(
+            Decision(
+                id=own["id"],
+                at=int(own["at"]),
+                system=system,
+                watermark=watermark,
+                release=own.get("release") or release,
+                policy=policy,
+                arm=own.get("arm", ""),
+                arm_share=own.get("arm_share", 1.0),
+                action=own.get("action", SHOWN),
+                answer=own.get("answer", ""),
+                missed=missed,
+                shadow=own.get("shadow", []),
+                taken=last - first,
+                candidate=lists["candidate"][first:end],
+                source=lists["source"][first:end] if "source" in lists else [],
+                score=lists["score"][first:end] if "score" in lists else [],
+                propensity=lists["propensity"][first:end] if "propensity" in lists else [],
+                features=shown,
+            )
+        )
+    return out
+
+
+def _order(d: Decisions) -> tuple[Array, Array, Array]:
+    """Return the rows by request with those taken first, best first; where each request starts; and how many it took."""
+    rank = d.rows["rank"] if "rank" in d.rows else np.full(size(d.rows), NOT_TAKEN)
+    place = np.where(rank == NOT_TAKEN, np.iinfo(np.int64).max, rank)
+    order = np.lexsort((place, d.rows["request"]))
+    counts = np.bincount(d.rows["request"][rank != NOT_TAKEN], minlength=size(d.requests))
+    return order, d.starts, counts
+
+
+def _plain(column: Array) -> list[Any]:
+    """Return a column as Python values; a missing number is None, which is what JSON can say."""
+    values = column.tolist()
+    return [None if value != value else value for value in values] if column.dtype.kind == "f" else values

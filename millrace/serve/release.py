@@ -1,0 +1,76 @@
+"""What is installed: the champion's versions and thresholds, and the policy that serves it beside a candidate."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from millrace.decision import Policy, Scorer
+from millrace.loaded import Loaded
+from millrace.policy.wrappers import Canary
+from millrace.schema import Field
+from millrace.serve.facts import Installed
+from millrace.stores.registry import Registry
+from millrace.stores.release import Release
+from millrace.stores.releases import Releases
+from millrace.stores.standing import Standing
+from millrace.walk import digest
+
+
+class Versions:
+    """Loads versions from the registry, each once."""
+
+    def __init__(self, loaded: Loaded, registry: Registry) -> None:
+        self._loaded = loaded
+        self._registry = registry
+        self._versions: dict[str, Scorer] = {}
+        self._lock = threading.Lock()
+
+    def load(self, version: str) -> Scorer:
+        """Return a version, read from its verified artefact the first time."""
+        with self._lock:
+            if version not in self._versions:
+                model = self._loaded.models[self._registry.get(version).model]
+                self._versions[version] = model.learner.load(self._registry.folder(version))
+            return self._versions[version]
+
+    def fits(self, version: str) -> bool:
+        """Whether a version was trained under the model as it is declared now; another one is not served."""
+        record = self._registry.get(version)
+        model = self._loaded.models.get(record.model)
+        return model is not None and record.lineage.declaration == digest(model)
+
+
+def installed(release: Release | None, versions: Versions) -> Installed:
+    """Return a release as it can be served: versions trained under another declaration are left out."""
+    if release is None:
+        return Installed()
+    fitting = {model: version for model, version in release.versions.items() if versions.fits(version)}
+    return Installed(release.id, fitting, release.thresholds)
+
+
+def serving(loaded: Loaded, releases: Releases, versions: Versions, standing: Standing) -> tuple[Policy, Installed, dict[int, str]]:
+    """Return the policy that serves a standing, what is installed under it, and the names of the wrappers made for it."""
+    champion = installed(releases.get(standing.champion) if standing.champion else None, versions)
+    policy = loaded.system.policy
+    if standing.rollout is None or standing.rollout.share <= 0:
+        return policy, champion, {}
+    candidate = installed(releases.get(standing.rollout.release), versions)
+    pinned: dict[Any, Any] = {**candidate.versions, **candidate.thresholds}
+    wrapped = rollout(loaded).wrap(policy, pinned, candidate.release, standing.rollout.share, rollout_unit(loaded))
+    return wrapped, champion, {id(wrapped): f"rollout of {candidate.release}"}
+
+
+def rollout(loaded: Loaded) -> Canary:
+    """Return how new releases go out; all at once when nothing else is declared."""
+    retrain = loaded.system.retrain
+    return retrain.rollout if retrain is not None and retrain.rollout is not None else Canary("100%")
+
+
+def rollout_unit(loaded: Loaded) -> Field:
+    """Return the request's field by which a rollout assigns: as declared, else its first reference, else the request itself."""
+    from millrace.schema import references
+
+    declared = rollout(loaded).unit
+    found = references(loaded.system.request)
+    return declared if declared is not None else found[0] if found else Field(loaded.system.request, "id")
