@@ -1,0 +1,252 @@
+"""Appending: submissions are numbered, compared with what their ids already hold, and written in one commit."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from millrace.errors import BadInput, MillraceError
+from millrace.log import inbox
+from millrace.log.codec import Codec
+from millrace.log.comparing import conflict, first_difference, first_rows, keys, offence
+from millrace.log.kinds import NO_INSTANT
+from millrace.log.store import Store
+from millrace.log.streams import DECISION
+from millrace.log.submission import Submission
+from millrace.types import EVER, MINUTE, SECOND, Array, Columns, moment, objects, stack, take
+
+AHEAD = 5 * MINUTE
+"""How far `at` may lie after `known`: the clocks of senders differ a little, the future is refused."""
+
+HISTORY = "history"
+"""The policy of decisions that were imported, not made here."""
+
+WATERMARK = "watermark"
+"""The fact that remembers the latest watermark of a decision made here: what is known before it can no longer change."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of each item of a submission, in their order.
+
+    Attributes:
+        ids: Its id, a fresh one where it had none.
+        positions: Its position in the log. Int64.
+        known: When the log acknowledged it, microseconds since 1970 UTC. Int64.
+        duplicates: Whether it was in the log already; position and `known` are those of the first then. Boolean.
+    """
+
+    ids: Array
+    positions: Array
+    known: Array
+    duplicates: Array
+
+    def part(self, start: int, end: int) -> Receipt:
+        """Return the receipt of the items from `start` up to `end`."""
+        return Receipt(self.ids[start:end], self.positions[start:end], self.known[start:end], self.duplicates[start:end])
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What a commit did: a receipt or a refusal per submission, one receipt for all that were accepted, and the rows it added by stream."""
+
+    outcomes: Sequence[Receipt | MillraceError]
+    receipt: Receipt
+    rows: Mapping[str, Columns]
+
+
+@dataclass(frozen=True)
+class _Lot:
+    """The rows of one stream in a commit; `owner` is the submission of each, `number` its place in the commit."""
+
+    codec: Codec
+    rows: dict[str, Array]
+    bodies: Sequence[bytes]
+    owner: Array
+    number: Array
+
+
+class _Refused(Exception):
+    """Some submissions cannot be written; the others can without them."""
+
+    def __init__(self, why: Mapping[int, MillraceError]) -> None:
+        self.why = why
+
+
+def commit(store: Store, submissions: Sequence[Submission], known: int, or_later: bool = False) -> Committed:
+    """Write submissions as if one after the other, in one transaction; each is written whole or refused whole.
+
+    Args:
+        store: The log's store.
+        submissions: What to write.
+        known: The instant of the first item; item i of the commit becomes known at known + i.
+        or_later: Whether to move `known` past the last one of the log, instead of refusing one that is not.
+
+    Raises:
+        BadInput: `known` is not after the last one.
+        Unavailable: The disk is full or fails; nothing was written.
+    """
+    refused: dict[int, MillraceError] = {}
+    while True:
+        kept = {place: one for place, one in enumerate(submissions) if place not in refused}
+        try:
+            with store.transaction() as db:
+                position, latest = inbox.heights(db)
+                start = _start(known, EVER if latest is None else latest, or_later)
+                lots = _lots(kept, position + 1, start)
+                repeats = _settle(store, db, lots)
+                _write(db, lots, repeats)
+            break
+        except _Refused as found:
+            refused |= found.why
+    done = _committed(submissions, refused, lots, repeats, (position + 1, start))
+    added = done.receipt.positions[~done.receipt.duplicates]
+    if len(added):
+        store.acknowledge(int(added.max()))
+    return done
+
+
+def _start(known: int, latest: int, or_later: bool) -> int:
+    if known <= latest and not or_later:
+        raise BadInput(f"known = {moment(known)} is not after the last record's, {moment(latest)}: time goes forward only", field="known")
+    return max(known, latest + 1)
+
+
+def _lots(kept: Mapping[int, Submission], position: int, known: int) -> list[_Lot]:
+    """Return the rows of all submissions by stream, numbered in their order, with `id`, `at`, `known` and `position` filled in."""
+    shares, number = {}, 0
+    for place, one in kept.items():
+        for share in one.shares:
+            shares.setdefault(share.codec.name, []).append((share, place, number + share.index))
+        number += one.size
+    return [_lot(found, position, known) for found in shares.values()]
+
+
+def _lot(found: list, position: int, known: int) -> _Lot:
+    number = np.concatenate([numbers for _, _, numbers in found])
+    rows = stack([share.rows for share, _, _ in found])
+    rows |= {"known": known + number, "position": position + number}
+    rows["at"] = np.where(rows["at"] == NO_INSTANT, rows["known"], rows["at"])
+    nameless = rows["id"] == ""
+    fresh = zip((known + number[nameless]).tolist(), (position + number[nameless]).tolist(), strict=True)
+    rows["id"][nameless] = objects(_fresh_id(*key) for key in fresh)
+    owner = np.concatenate([np.full(len(numbers), place) for _, place, numbers in found])
+    return _Lot(found[0][0].codec, rows, [body for share, _, _ in found for body in share.bodies], owner, number)
+
+
+def _fresh_id(known: int, position: int) -> str:
+    """Return an id for an item that has none: its place in the log, which nothing else has; as text it sorts by it."""
+    return f"{known:014x}-{position:x}"
+
+
+def _settle(store: Store, db: sqlite3.Connection, lots: Sequence[_Lot]) -> list[dict[int, tuple[int, int]]]:
+    """Take the ids of all rows; return by lot, for the rows whose id was taken with equal content, the (known, position) it has.
+
+    Raises:
+        _Refused: Rows are from the future, or their id was taken with other content.
+    """
+    late = {owner: why for lot in lots for owner, why in _from_the_future(lot)}
+    if late:
+        raise _Refused(late)
+    clashes: list[_Clash] = []
+    repeats = [_repeats(store, db, lot, clashes) for lot in lots]
+    if clashes:
+        raise _Refused(_conflicts(clashes))
+    return repeats
+
+
+def _from_the_future(lot: _Lot) -> list[tuple[int, BadInput]]:
+    ahead = lot.rows["at"] - lot.rows["known"]
+    return [
+        (
+            int(lot.owner[row]),
+            BadInput(
+                f"{lot.codec.name} {lot.rows['id'][row]} happened at {moment(lot.rows['at'][row])}, {ahead[row] / SECOND:,.0f} s from now:"
+                f" at most {AHEAD // SECOND} s are accepted; set the sender's clock",
+                field="at",
+            ),
+        )
+        for row in np.flatnonzero(ahead > AHEAD)
+    ]
+
+
+class _Clash(NamedTuple):
+    """A row whose id was taken with other content: by a row of submission `rival` of the same commit, or before it (-1)."""
+
+    owner: int
+    number: int
+    rival: int
+    said: str
+
+
+def _repeats(store: Store, db: sqlite3.Connection, lot: _Lot, clashes: list[_Clash]) -> dict[int, tuple[int, int]]:
+    held = inbox.claim(db, lot.codec.name, keys(lot.codec, lot.rows), lot.rows["position"].tolist())
+    if not held:
+        return {}
+    again, first = np.array(list(held)), np.array(list(held.values()))
+    old, which = first_rows(store, db, lot.codec, lot.rows, first)
+    rivals = np.where(which >= 0, lot.owner[which], -1)
+    differs = first_difference(lot.codec, take(lot.rows, again), old)
+    for row, rival, field in zip(again.tolist(), rivals.tolist(), differs, strict=True):
+        if field:
+            said = offence(lot.codec, lot.rows, row, field)
+            clashes.append(_Clash(int(lot.owner[row]), int(lot.number[row]), rival, said))
+    return dict(zip(again.tolist(), zip(old["known"].tolist(), old["position"].tolist(), strict=True), strict=True))
+
+
+def _conflicts(clashes: Sequence[_Clash]) -> dict[int, MillraceError]:
+    """Return which submissions to refuse.
+
+    A row that clashes with a submission which is refused itself may well be accepted without it: the next attempt tells.
+    """
+    said: dict[int, list[str]] = {}
+    for clash in sorted(clashes):
+        if clash.rival == clash.owner or clash.rival not in said:
+            said.setdefault(clash.owner, []).append(clash.said)
+    return {owner: conflict(found) for owner, found in said.items()}
+
+
+def _write(db: sqlite3.Connection, lots: Sequence[_Lot], repeats: Sequence[Mapping[int, object]]) -> None:
+    for lot, again in zip(lots, repeats, strict=True):
+        columns = [lot.rows[name].tolist() for name in ("position", "known")]
+        columns += [[lot.codec.name] * len(lot.number), lot.rows["id"].tolist(), lot.rows["at"].tolist(), lot.bodies]
+        records = zip(*columns, strict=True)
+        inbox.put(db, (record for row, record in enumerate(records) if row not in again) if again else records)
+        if lot.codec.name == DECISION:
+            raise_watermark(db, lot.rows)
+
+
+def raise_watermark(db: sqlite3.Connection, decisions: Columns) -> None:
+    """Remember the latest watermark of decisions that were made here."""
+    made = decisions["watermark"][decisions["policy"] != HISTORY]
+    if len(made):
+        inbox.raise_fact(db, WATERMARK, int(made.max()))
+
+
+def _committed(
+    submissions: Sequence[Submission],
+    refused: Mapping[int, MillraceError],
+    lots: Sequence[_Lot],
+    repeats: Sequence[Mapping[int, tuple[int, int]]],
+    first: tuple[int, int],
+) -> Committed:
+    sizes = [0 if place in refused else one.size for place, one in enumerate(submissions)]
+    ends = np.cumsum(sizes).tolist()
+    number = np.arange(sum(sizes))
+    whole = Receipt(np.empty(len(number), dtype=object), first[0] + number, first[1] + number, np.zeros(len(number), dtype=bool))
+    rows = {}
+    for lot, again in zip(lots, repeats, strict=True):
+        whole.ids[lot.number] = lot.rows["id"]
+        is_new = np.ones(len(lot.number), dtype=bool)
+        for row, (known, position) in again.items():
+            is_new[row] = False
+            whole.known[lot.number[row]], whole.positions[lot.number[row]] = known, position
+        whole.duplicates[lot.number] = ~is_new
+        if is_new.any():
+            rows[lot.codec.name] = lot.rows if not again else take(lot.rows, is_new)
+    parts = [whole.part(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+    return Committed([refused.get(place, part) for place, part in enumerate(parts)], whole, rows)

@@ -1,0 +1,186 @@
+"""Importing history: a file's rows go to the lake; a row that cannot be taken is set aside with the reason, never dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from msgspec import Meta
+
+from millrace.decision import Decision
+from millrace.log.appending import HISTORY
+from millrace.log.bulk import Loaded, load
+from millrace.log.codec import REQUIRED, Codec, Held
+from millrace.log.identity import ContentIds
+from millrace.log.kinds import Number, Text
+from millrace.log.log import Log
+from millrace.log.plan import AT, Plan
+from millrace.log.rejected import Rejected
+from millrace.log.sources import Source, source
+from millrace.log.streams import DECISION
+from millrace.types import Array, Columns, take
+
+Progress = Callable[[float, int], object]
+"""Told after each chunk: the share of the file that has been read, from 0 to 1, and the number of its rows."""
+
+_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What became of the rows of a file: `rows` = `added` + `duplicates` + those rejected.
+
+    Attributes:
+        rows: How many the file has.
+        added: How many were added to the log.
+        duplicates: How many were in it already.
+        rejected: How many were set aside, by reason.
+        rejected_file: Where they are, a JSON object per line with `row`, `reason` and `values`; None if there are none.
+    """
+
+    rows: int
+    added: int
+    duplicates: int
+    rejected: Mapping[str, int]
+    rejected_file: Path | None
+
+
+def import_file(
+    log: Log,
+    stream: type,
+    path: str | Path,
+    mapping: Mapping[str, str] | None = None,
+    constants: Mapping[str, Any] | None = None,
+    known: str = AT,
+    *,
+    timezone: str | None = None,
+    now: int | None = None,
+    progress: Progress | None = None,
+    chunk_rows: int = _ROWS,
+) -> ImportReport:
+    """Import a Parquet, CSV or JSON Lines file into a stream; importing it again adds nothing.
+
+    A field is taken from the column `mapping` names, else from `constants`, else from the column of its own name, else it has its default.
+    Events without an id get one from what their row says.
+
+    Args:
+        log: The log, open for writing.
+        stream: An Event, Request or Entity class.
+        path: The file: `.parquet`, `.csv`, `.tsv`, `.jsonl` or `.ndjson`, text also with `.gz`.
+        mapping: Columns of the file by field.
+        constants: Values by field, the same for all rows.
+        known: When the rows became known: `"at"` (when they happened), `"now"`, or a column of the file.
+        timezone: The time zone of instants that do not say theirs, such as "UTC"; without one, rows with such instants are set aside.
+        now: The instant of the import, in microseconds since 1970 UTC: for `known="now"`, to refuse the future, and to name the file of
+            rejected rows.
+        progress: Told how far the import is.
+        chunk_rows: How many rows to read at a time, and the rows of a file of the lake.
+
+    Raises:
+        BadInput: The file cannot be read, or a field, column or constant is wrong.
+        Conflict: A row would become known before a decision that was made without it: import it with `known="now"`.
+        Unavailable: The disk is full or fails; the chunks before are in the log, and importing again adds the others.
+    """
+    codec = log.store.streams.of(stream)
+    file = source(Path(path), chunk_rows)
+    plan = Plan(codec, file.names, mapping or {}, constants or {}, known, timezone, now)
+
+    def keep(rows: dict[str, Array]) -> Loaded:
+        return load(log.store, codec, rows, whole=False)
+
+    return _run(file, plan, keep, Rejected(log.store.folder, codec.name, now), progress)
+
+
+def import_decisions(
+    log: Log,
+    request: type,
+    path: str | Path,
+    system: str,
+    mapping: Mapping[str, str] | None = None,
+    constants: Mapping[str, Any] | None = None,
+    known: str = AT,
+    *,
+    timezone: str | None = None,
+    now: int | None = None,
+    progress: Progress | None = None,
+    chunk_rows: int = _ROWS,
+) -> ImportReport:
+    """Import decisions that were made elsewhere, one per row: a request, and a decision of the policy `history` that answers it.
+
+    Beside the request's fields, a row (or a constant) gives `candidate`, what was taken, by default the request itself; `action`, what
+    was done, by default "shown"; and `propensity`, the chance in (0, 1] that it would be taken, unknown by default. The decision's
+    watermark is the request's `at`: features are computed as of then. The arguments and errors are those of `import_file`, `system` is the
+    name of the system whose history it is. A second decision on a request is set aside.
+    """
+    codec, decisions = log.store.streams.of(request), log.store.streams[DECISION]
+    file = source(Path(path), chunk_rows)
+    given = {*file.names, *(mapping or {}), *(constants or {})}
+    extra: dict[str, tuple[Held, Any]] = {}
+    for name, default in {"candidate": "", "action": "shown"}.items():
+        extra[name] = Held(Text(), str, (), REQUIRED if name in given else default), str
+    extra["propensity"] = (Held(Number(), float, (), is_optional=True), Annotated[float, Meta(gt=0, le=1)])
+    plan = Plan(codec, file.names, mapping or {}, constants or {}, known, timezone, now, extra)
+
+    def keep(rows: dict[str, Array]) -> Loaded:
+        asked = load(log.store, codec, {name: rows[name] for name in codec.kinds if name != "position"}, whole=False)
+        right = asked.conflicts == ""
+        made = load(log.store, decisions, _decided(decisions, system, take(rows, right)), whole=False)
+        conflicts, added, duplicates = asked.conflicts.copy(), np.zeros(len(right), dtype=bool), np.zeros(len(right), dtype=bool)
+        conflicts[right], added[right], duplicates[right] = made.conflicts, made.added, made.duplicates
+        return Loaded(added, duplicates, conflicts)
+
+    return _run(file, plan, keep, Rejected(log.store.folder, codec.name, now), progress)
+
+
+def _decided(codec: Codec, system: str, rows: Columns) -> dict[str, Array]:
+    """Return the decisions of the policy `history` as rows of their stream."""
+    columns = [rows[name].tolist() for name in ("id", "at", "candidate", "action", "propensity")]
+    decisions = [
+        Decision(
+            id=id_,
+            at=at,
+            system=system,
+            watermark=at,
+            policy=HISTORY,
+            action=action,
+            taken=1,
+            candidate=[candidate or id_],
+            source=[HISTORY],
+            score=[None],
+            propensity=[None if propensity != propensity else propensity],
+        )
+        for id_, at, candidate, action, propensity in zip(*columns, strict=True)
+    ]
+    return {**codec.columns(decisions), "known": rows["known"]}
+
+
+def _run(
+    file: Source, plan: Plan, keep: Callable[[dict[str, Array]], Loaded], rejected: Rejected, progress: Progress | None
+) -> ImportReport:
+    ids = ContentIds(plan.content)
+    rows = added = duplicates = 0
+    try:
+        for chunk in file.chunks():
+            for one in chunk.unreadable:
+                rejected.add(one.number, one.reason, one.row)
+            columns, faults = plan.rows(chunk)
+            right = np.flatnonzero(faults == "")
+            some = take(columns, right)
+            nameless = some["id"] == ""
+            some["id"][nameless] = ids.of(take(some, nameless))
+            loaded = keep(some)
+            faults[right] = [field and f"id used before with other content ({field})" for field in loaded.conflicts]
+            for place in np.flatnonzero(faults != "").tolist():
+                rejected.add(chunk.numbers[place], faults[place], chunk.row(place))
+            rejected.sync()  # before the next chunk: what was set aside is as durable as what was taken
+            rows += len(chunk.numbers) + len(chunk.unreadable)
+            added += int(loaded.added.sum())
+            duplicates += int(loaded.duplicates.sum())
+            if progress is not None:
+                progress(chunk.share, rows)
+    finally:
+        rejected.close()
+    return ImportReport(rows, added, duplicates, dict(rejected.reasons), rejected.path)

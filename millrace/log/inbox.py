@@ -1,0 +1,216 @@
+"""The inbox: a SQLite database of the records not yet in the lake, of every id ever acknowledged, and of the lake's parts."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from millrace.errors import MillraceError
+
+FILE = "inbox.sqlite"
+FORMAT = 1
+"""The version of the tables below, kept as the database's `user_version`."""
+
+# `ids` is clustered by its key, so that looking up and adding an id touch one tree. For events and decisions its `at` is 0: their id alone
+# identifies them; for an entity (id, at) does. `inbox` needs no index but its own order: compaction keeps it short.
+_TABLES = """
+CREATE TABLE inbox (position INTEGER PRIMARY KEY, known INTEGER NOT NULL, stream TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
+                    body BLOB NOT NULL);
+CREATE TABLE ids (stream TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, position INTEGER NOT NULL,
+                  PRIMARY KEY (stream, id, at)) WITHOUT ROWID;
+CREATE TABLE parts (file TEXT PRIMARY KEY, stream TEXT NOT NULL, rows INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+                    oldest INTEGER NOT NULL, newest INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One file of the lake, sorted by (known, position).
+
+    Attributes:
+        file: Its path below the lake's folder.
+        stream: The stream it holds records of.
+        rows: How many.
+        first: The lowest position in it; `last` is the highest.
+        oldest: The earliest `known` in it; `newest` is the latest.
+    """
+
+    file: str
+    stream: str
+    rows: int
+    first: int
+    last: int
+    oldest: int
+    newest: int
+
+
+def connect(path: Path, write: bool) -> sqlite3.Connection:
+    """Open the database of a log; to write, make it where there is none.
+
+    Raises:
+        MillraceError: It was made by a later version of this library, or there is nothing in it to read.
+    """
+    mode = "rwc" if write else "ro"
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=60)
+    if write:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")  # a commit returns when it is on disk
+        db.execute("PRAGMA wal_autocheckpoint = 8000")  # pages: checkpoints cost commits their evenness
+    db.execute("PRAGMA cache_size = -65536")  # KiB: ids given by callers fall anywhere in their tree
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > FORMAT:
+        raise MillraceError(f"{path} has format {version}, this library reads up to {FORMAT}: upgrade it")
+    if version == 0 and not write:
+        raise MillraceError(f"{path}-wal or {path} was cut off: there is nothing in them; restore both from a backup")
+    if version == 0:
+        db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT")
+    return db
+
+
+def claim(db: sqlite3.Connection, stream: str, keys: Sequence[tuple[str, int]], positions: Sequence[int]) -> dict[int, int]:
+    """Record who holds each key, and return whose keys were held already.
+
+    Args:
+        db: A connection in a transaction that writes.
+        stream: The stream's name.
+        keys: (id, at) per row, `at` being 0 where the id alone identifies.
+        positions: The position each row would have, none of them in use.
+
+    Returns:
+        By index of the row: the position of the record that holds its key, for the rows that do not.
+    """
+    claims = [(stream, id_, at, position) for (id_, at), position in zip(keys, positions, strict=True)]
+    if db.executemany("INSERT OR IGNORE INTO ids VALUES (?, ?, ?, ?)", claims).rowcount == len(claims):
+        return {}
+    return {row: held for row, held in holders(db, stream, keys).items() if held != positions[row]}
+
+
+def holders(db: sqlite3.Connection, stream: str, keys: Sequence[tuple[str, int]]) -> dict[int, int]:
+    """Return the position of the record that holds each key, by index of the key, for those that are held."""
+    look = "SELECT position FROM ids WHERE stream = ? AND id = ? AND at = ?"
+    found = (db.execute(look, (stream, id_, at)).fetchone() for id_, at in keys)
+    return {row: held[0] for row, held in enumerate(found) if held}
+
+
+def updates(db: sqlite3.Connection, stream: str, id_: str) -> list[int]:
+    """Return the positions of all records of a stream with one id: the updates of an entity, or the one record of an event."""
+    found = db.execute("SELECT position FROM ids WHERE stream = ? AND id = ? ORDER BY at, position", (stream, id_))
+    return [position for (position,) in found]
+
+
+def put(db: sqlite3.Connection, records: Iterable[tuple[int, int, str, str, int, bytes]]) -> None:
+    """Add records: (position, known, stream, id, at, body)."""
+    db.executemany("INSERT INTO inbox VALUES (?, ?, ?, ?, ?, ?)", records)
+
+
+Record = tuple[int, int, str, int, bytes]
+"""A record of one stream as the inbox gives it: position, known, id, at, body."""
+
+
+Key = tuple[int, int]
+"""A place in the order of the log: (known, position)."""
+
+
+def records(db: sqlite3.Connection, stream: str, after: Key, until: Key, after_position: int) -> list[Record]:
+    """Return a stream's records after one key, up to another and at positions after `after_position`, in their order."""
+    low, high = max(_position(db, after), after_position), _position(db, until)
+    return db.execute(
+        "SELECT position, known, id, at, body FROM inbox WHERE position > ? AND position <= ? AND stream = ? ORDER BY position",
+        (low, high, stream),
+    ).fetchall()
+
+
+def first_keys(db: sqlite3.Connection, streams: Collection[str], after: Key, until: Key, after_position: int, n: int) -> list[Key]:
+    """Return the keys of the first `n` records of some streams in the same range, in their order."""
+    low, high = max(_position(db, after), after_position), _position(db, until)
+    return db.execute(
+        "SELECT known, position FROM inbox WHERE position > ? AND position <= ?"
+        " AND stream IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?",
+        (low, high, _json(sorted(streams)), n),
+    ).fetchall()
+
+
+def _position(db: sqlite3.Connection, key: Key) -> int:
+    """Return the last position of the inbox whose key is not after a key, 0 when there is none.
+
+    What is in the inbox was acknowledged live, `known` ascending with the position, so a binary search finds it without an index.
+    """
+    low, high = 0, db.execute("SELECT max(position) FROM inbox").fetchone()[0] or 0
+    while low < high:
+        middle = (low + high + 1) // 2
+        position, known = db.execute(
+            "SELECT position, known FROM inbox WHERE position >= ? ORDER BY position LIMIT 1", (middle,)
+        ).fetchone()
+        if (known, position) <= key:
+            low = position
+        else:
+            high = middle - 1
+    return low
+
+
+def records_at(db: sqlite3.Connection, positions: Sequence[int]) -> list[Record]:
+    """Return the records at those of the positions that are in the inbox, in any order."""
+    return db.execute(
+        "SELECT position, known, id, at, body FROM inbox WHERE position IN (SELECT value FROM json_each(?))", (_json(positions),)
+    ).fetchall()
+
+
+def _json(values: Any) -> str:
+    return msgspec.json.encode(values).decode()
+
+
+def remove(db: sqlite3.Connection, streams: Sequence[str], last: int) -> None:
+    """Delete the records of some streams at positions up to the last."""
+    db.executemany("DELETE FROM inbox WHERE position <= ? AND stream = ?", [(last, stream) for stream in streams])
+
+
+def parts(db: sqlite3.Connection) -> list[Part]:
+    """Return the parts of the lake, by the earliest `known` in them."""
+    return [Part(*row) for row in db.execute("SELECT file, stream, rows, first, last, oldest, newest FROM parts ORDER BY oldest, file")]
+
+
+def register(db: sqlite3.Connection, part: Part) -> None:
+    """Make a file a part of the lake."""
+    db.execute(
+        "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (part.file, part.stream, part.rows, part.first, part.last, part.oldest, part.newest),
+    )
+
+
+def unregister(db: sqlite3.Connection, gone: Sequence[Part]) -> None:
+    """Take files out of the lake."""
+    db.executemany("DELETE FROM parts WHERE file = ?", [(part.file,) for part in gone])
+
+
+def raise_fact(db: sqlite3.Connection, name: str, value: int) -> None:
+    """Remember the highest value a fact has had."""
+    db.execute("INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)", (name, value))
+
+
+def fact(db: sqlite3.Connection, name: str) -> int | None:
+    """Return the highest value a fact has had, None if it never had one."""
+    row = db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else None
+
+
+def heights(db: sqlite3.Connection) -> tuple[int, int | None]:
+    """Return the highest position and the latest `known` of the log; (0, None) for an empty one."""
+    found = db.execute(
+        "SELECT max(position), max(known) FROM ("
+        " SELECT * FROM (SELECT position, known FROM inbox ORDER BY position DESC LIMIT 1)"
+        " UNION ALL SELECT max(last), max(newest) FROM parts)"
+    ).fetchone()
+    return found[0] or 0, found[1]
+
+
+def counts(db: sqlite3.Connection) -> dict[str, int]:
+    """Return the number of records by stream."""
+    found = db.execute(
+        "SELECT stream, sum(n) FROM (SELECT stream, count(*) n FROM inbox GROUP BY stream UNION ALL SELECT stream, rows FROM parts)"
+        " GROUP BY stream"
+    )
+    return dict(found.fetchall())

@@ -1,0 +1,301 @@
+"""How the values of one kind of field stand in memory (a column), in a JSON body and in the lake (an Arrow array)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+import numpy as np
+
+from millrace.decision import Decision
+from millrace.errors import BadInput
+from millrace.schema import Field
+from millrace.types import Array, instant, moment, objects
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NO_INSTANT = int(np.iinfo(np.int64).min)
+"""The instant that is missing, in an int64 column: NumPy's NaT. Only a field declared `datetime | None` can hold it."""
+
+EXACT = 2**53
+"""Beyond this a float64 column no longer tells two integers apart."""
+
+
+class Kind(Protocol):
+    """One kind of value; `dtype` is the NumPy type of its column."""
+
+    dtype: Any
+
+    def column(self, values: Sequence[Any]) -> Array:
+        """Return decoded values as a column. Raises BadInput, OverflowError or ValueError where one has no place in it."""
+        ...
+
+    def values(self, column: Array) -> list[Any]:
+        """Return the values that the items of a class hold: the inverse of `column`."""
+        ...
+
+    def arrow(self) -> pa.DataType:
+        """Return the type of the array in the lake."""
+        ...
+
+    def to_arrow(self, column: Array) -> pa.Array:
+        """Return a column as it lies in the lake; missing values are null there."""
+        ...
+
+    def from_arrow(self, array: pa.ChunkedArray) -> Array:
+        """Return the column of an array of the type that `arrow` gives: the inverse of `to_arrow`."""
+        ...
+
+
+def kind_of(field: Field) -> Kind:
+    """Return the kind of a field of an Entity, Event or Request class."""
+    match field.kind:
+        case "text" | "bytes":
+            return Text(bytes if field.kind == "bytes" else str)
+        case "number":
+            return Number()
+        case "instant":
+            return Instant()
+        case "integer":
+            return Integer(field.optional)
+        case _:
+            return Flag(field.optional)
+
+
+class Text:
+    """Ids, references, categories and texts: objects of str, None where missing. Raw bytes too: objects of bytes, base64 in JSON."""
+
+    dtype = object
+
+    def __init__(self, of: type = str) -> None:
+        self.of = of
+
+    def column(self, values: Sequence[Any]) -> Array:
+        """Return texts as an object array."""
+        return objects(values)
+
+    def values(self, column: Array) -> list[Any]:
+        """Return the texts."""
+        return column.tolist()
+
+    def arrow(self) -> pa.DataType:
+        """Return the large type of its sort: long texts of a large part exceed the 2 GiB of the small one."""
+        import pyarrow as pa
+
+        return pa.large_string() if self.of is str else pa.large_binary()
+
+    def to_arrow(self, column: Array) -> pa.Array:
+        """Return the texts as an Arrow array."""
+        import pyarrow as pa
+
+        return pa.array(column, self.arrow())
+
+    def from_arrow(self, array: pa.ChunkedArray) -> Array:
+        """Return the texts as an object array."""
+        return array.to_numpy()
+
+
+class Number:
+    """Numbers: float64, NaN where missing."""
+
+    dtype = np.float64
+
+    def column(self, values: Sequence[Any]) -> Array:
+        """Return numbers as float64; None becomes NaN."""
+        return np.array(values, dtype=np.float64)
+
+    def values(self, column: Array) -> list[Any]:
+        """Return the numbers; NaN becomes None."""
+        return [None if value != value else value for value in column.tolist()]
+
+    def arrow(self) -> pa.DataType:
+        """Return `float64`."""
+        import pyarrow as pa
+
+        return pa.float64()
+
+    def to_arrow(self, column: Array) -> pa.Array:
+        """Return the numbers as an Arrow array."""
+        import pyarrow as pa
+
+        return pa.array(column, from_pandas=True)  # NaN is null in the lake, so that other readers see it as missing
+
+    def from_arrow(self, array: pa.ChunkedArray) -> Array:
+        """Return the numbers as float64."""
+        return array.to_numpy()
+
+
+class Integer:
+    """Integers: int64, or float64 with NaN where one may be missing."""
+
+    def __init__(self, optional: bool = False) -> None:
+        self.dtype = np.float64 if optional else np.int64
+
+    def column(self, values: Sequence[Any]) -> Array:
+        """Return integers as int64, or as float64 when they may be missing; one that would not be exact is refused."""
+        column = np.array(values, dtype=self.dtype)
+        if self.dtype is np.float64 and (np.abs(column) > EXACT).any():
+            raise OverflowError(f"an integer that may be missing must lie within ±2**53: {values!r}")
+        return column
+
+    def values(self, column: Array) -> list[Any]:
+        """Return the integers; NaN becomes None."""
+        return [None if value != value else int(value) for value in column.tolist()]
+
+    def arrow(self) -> pa.DataType:
+        """Return `int64`."""
+        import pyarrow as pa
+
+        return pa.int64()
+
+    def to_arrow(self, column: Array) -> pa.Array:
+        """Return the integers as an Arrow array."""
+        import pyarrow as pa
+
+        return pa.array(column, from_pandas=True).cast(self.arrow())
+
+    def from_arrow(self, array: pa.ChunkedArray) -> Array:
+        """Return the integers as a column."""
+        import pyarrow as pa
+
+        return array.to_numpy() if self.dtype is np.int64 else array.cast(pa.float64()).to_numpy()
+
+
+class Flag:
+    """Booleans: bool, or float64 (1, 0, NaN) where one may be missing."""
+
+    def __init__(self, optional: bool = False) -> None:
+        self.dtype = np.float64 if optional else np.bool_
+
+    def column(self, values: Sequence[Any]) -> Array:
+        """Return booleans as bool, or as float64 when they may be missing."""
+        return np.array(values, dtype=self.dtype)
+
+    def values(self, column: Array) -> list[Any]:
+        """Return the booleans; NaN becomes None."""
+        return [None if value != value else bool(value) for value in column.tolist()]
+
+    def arrow(self) -> pa.DataType:
+        """Return `bool`."""
+        import pyarrow as pa
+
+        return pa.bool_()
+
+    def to_arrow(self, column: Array) -> pa.Array:
+        """Return the booleans as an Arrow array."""
+        import pyarrow as pa
+
+        return pa.array(column, from_pandas=True).cast(self.arrow())
+
+    def from_arrow(self, array: pa.ChunkedArray) -> Array:
+        """Return the booleans as a column."""
+        import pyarrow as pa
+
+        return array.to_numpy() if self.dtype is np.bool_ else array.cast(pa.float64()).to_numpy()
+
+
+class Instant:
+    """Instants: int64 microseconds since 1970 UTC, `NO_INSTANT` where missing; ISO 8601 with its offset in JSON."""
+
+    dtype = np.int64
+
+    def column(self, values: Sequence[Any]) -> Array:
+        """Return datetimes (or microseconds) as int64; a naive datetime is refused."""
+        return np.array(
+            [NO_INSTANT if value is None else value if isinstance(value, int) else instant(value) for value in values], np.int64
+        )
+
+    def values(self, column: Array) -> list[Any]:
+        """Return the instants as datetimes in UTC."""
+        return [None if value == NO_INSTANT else moment(value) for value in column.tolist()]
+
+    def arrow(self) -> pa.DataType:
+        """Return a timestamp in microseconds, UTC."""
+        import pyarrow as pa
+
+        return pa.timestamp("us", tz="UTC")
+
+    def to_arrow(self, column: Array) -> pa.Array:
+        """Return the instants as an Arrow array."""
+        import pyarrow as pa
+
+        return pa.array(column, mask=column == NO_INSTANT).view(self.arrow())
+
+    def from_arrow(self, array: pa.ChunkedArray) -> Array:
+        """Return the instants as microseconds."""
+        import pyarrow as pa
+
+        return array.cast(pa.int64()).fill_null(NO_INSTANT).to_numpy()
+
+
+class Texts:
+    """Lists of text, as the candidates a decision took: objects of list[str]."""
+
+    dtype = object
+
+    def column(self, values: Sequence[Any]) -> Array:
+        """Return lists as an object array."""
+        return objects(values)
+
+    def values(self, column: Array) -> list[Any]:
+        """Return the lists."""
+        return column.tolist()
+
+    def arrow(self) -> pa.DataType:
+        """Return a list of `large_string`."""
+        import pyarrow as pa
+
+        return pa.list_(pa.large_string())
+
+    def to_arrow(self, column: Array) -> pa.Array:
+        """Return the lists as an Arrow array."""
+        import pyarrow as pa
+
+        return pa.array(column.tolist(), self.arrow())
+
+    def from_arrow(self, array: pa.ChunkedArray) -> Array:
+        """Return the lists as an object array."""
+        return objects(array.to_pylist())
+
+
+class Whole:
+    """Whole decision records: objects of `Decision`, JSON in the lake."""
+
+    dtype = object
+
+    def column(self, values: Sequence[Any]) -> Array:
+        """Return decisions as an object array."""
+        return objects(values)
+
+    def values(self, column: Array) -> list[Any]:
+        """Return the decisions."""
+        return column.tolist()
+
+    def arrow(self) -> pa.DataType:
+        """Return `large_binary`."""
+        import pyarrow as pa
+
+        return pa.large_binary()
+
+    def to_arrow(self, column: Array) -> pa.Array:
+        """Return the decisions as JSON."""
+        import pyarrow as pa
+
+        return pa.array(list(map(msgspec.json.encode, column)), self.arrow())
+
+    def from_arrow(self, array: pa.ChunkedArray) -> Array:
+        """Return the decisions decoded."""
+        decode = msgspec.json.Decoder(Decision).decode
+        return objects(decode(body) for body in array.to_pylist())
+
+
+def refusal(kind: Kind, values: Sequence[Any]) -> tuple[int, str] | None:
+    """Return the place of the first value that has no place in the column, and why; None when all have one."""
+    for place, value in enumerate(values):
+        try:
+            kind.column([value])
+        except (BadInput, OverflowError, ValueError, TypeError) as error:
+            return place, str(error)
+    return None

@@ -1,0 +1,216 @@
+"""The lake: Parquet files that are written once, whole, and never changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from millrace.errors import MillraceError
+from millrace.log.inbox import Part
+from millrace.log.tables import columns_of, table_of
+from millrace.types import EVER, Array, Columns, size, take
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
+    from millrace.log.codec import Codec
+
+FOLDER = "lake"
+_LAST = 2**63 - 1
+_UNFINISHED = ".unfinished"
+
+
+class PartGone(MillraceError):
+    """A part's file is not there: a merge replaced it after the list of parts was read, or it is lost."""
+
+
+class Span(NamedTuple):
+    """Which records to read: those with (known, position) after one key and up to another, at positions after `after_position`."""
+
+    after: tuple[int, int] = (EVER, 0)
+    until: tuple[int, int] = (_LAST, _LAST)
+    after_position: int = 0
+
+    @classmethod
+    def of(cls, known_from: int | None = None, known_until: int | None = None, after_position: int | None = None) -> Span:
+        """Return the span of the instants known_from ≤ known < known_until, None being open."""
+        after = (EVER if known_from is None else known_from - 1, _LAST)
+        until = (_LAST, _LAST) if known_until is None else (known_until - 1, _LAST)
+        return cls(after, until, after_position or 0)
+
+    def meets(self, part: Part) -> bool:
+        """Return whether a part can hold records of the span."""
+        return part.newest >= self.after[0] and part.oldest <= self.until[0] and part.last > self.after_position
+
+    def mask(self, known: Array, position: Array) -> Array:
+        """Return which of these records are of the span."""
+        late = (known > self.after[0]) | ((known == self.after[0]) & (position > self.after[1]))
+        early = (known < self.until[0]) | ((known == self.until[0]) & (position <= self.until[1]))
+        return late & early & (position > self.after_position)
+
+
+def write_part(lake: Path, codec: Codec, rows: Columns) -> Part:
+    """Write rows as a file of the lake, on disk when this returns; it counts once it is registered.
+
+    Args:
+        lake: The lake's folder.
+        codec: The stream's codec.
+        rows: Whole rows sorted by (known, position), at least one.
+    """
+    known, position = rows["known"], rows["position"]
+    first, last = int(position.min()), int(position.max())
+    part = Part(file_name(codec.name, first, last, size(rows)), codec.name, size(rows), first, last, int(known[0]), int(known[-1]))
+    write_file(lake / part.file, table_of(codec, rows), codec.group_rows)
+    return part
+
+
+def file_name(stream: str, first: int, last: int, rows: int) -> str:
+    """Return the name of a part below the lake: a merge of parts never has the name of one of them, as it has more rows."""
+    return f"{stream}/{first:012d}-{last:012d}-{rows}.parquet"
+
+
+def write_file(path: Path, table: Any, group_rows: int) -> None:
+    """Write an Arrow table so that the file is there whole or not at all, whatever happens meanwhile."""
+    from pyarrow.parquet import write_table
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(_UNFINISHED)
+    with unfinished.open("wb") as file:
+        write_table(table, file, compression="zstd", row_group_size=group_rows, write_page_checksum=True)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(path)
+    for folder in (path.parent, path.parent.parent):  # the second holds the name of a stream's new folder
+        _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_part(lake: Path, codec: Codec, part: Part, fields: Sequence[str], span: Span) -> dict[str, Array]:
+    """Return the rows of a part that lie in a span, in its order (known, position).
+
+    Args:
+        lake: The lake's folder.
+        codec: The stream's codec.
+        part: Which part.
+        fields: Columns to read; `known` and `position` among them.
+        span: Which rows.
+
+    Raises:
+        PartGone: The file is not there.
+        MillraceError: It is damaged.
+    """
+    with _opened(lake / part.file) as file:
+        groups = [group for group, oldest, newest in _bounds(file, "known") if newest >= span.after[0] and oldest <= span.until[0]]
+        rows = _groups(file, codec, fields, groups)
+    inside = span.mask(rows["known"], rows["position"])
+    return rows if inside.all() else take(rows, inside)
+
+
+def read_rows(lake: Path, codec: Codec, part: Part, fields: Sequence[str], positions: Array) -> dict[str, Array]:
+    """Return the rows of a part at those of the positions (ascending) that it holds. Arguments and errors are those of `read_part`."""
+    with _opened(lake / part.file) as file:
+        near = [
+            group
+            for group, low, high in _bounds(file, "position")
+            if np.searchsorted(positions, low) < np.searchsorted(positions, high, "right")
+        ]
+        rows = _groups(file, codec, fields, near)
+    return take(rows, np.isin(rows["position"], positions))
+
+
+def first_keys(lake: Path, part: Part, span: Span, n: int) -> tuple[Array, Array]:
+    """Return `known` and `position` of at least the first `n` rows of a part in a span, of all of them where there are fewer."""
+    known, position, found = [], [], 0
+    with _opened(lake / part.file) as file:
+        for group, _, newest in _bounds(file, "known"):
+            if newest < span.after[0] or found >= n:
+                continue
+            keys = file.read_row_group(group, columns=["known", "position"])
+            some, where = keys["known"].to_numpy().view(np.int64), keys["position"].to_numpy()
+            inside = span.mask(some, where)
+            known.append(some[inside])
+            position.append(where[inside])
+            found += len(known[-1])
+    empty = np.empty(0, dtype=np.int64)
+    return np.concatenate([empty, *known]), np.concatenate([empty, *position])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[ParquetFile]:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
+    except FileNotFoundError:
+        raise PartGone(f"{path} is lost: restore this file from a backup") from None
+    except (pa.ArrowException, OSError) as error:
+        raise MillraceError(f"{path} is damaged ({str(error).strip()}): restore this file from a backup") from error
+
+
+def _bounds(file: ParquetFile, column: str) -> Iterator[tuple[int, int, int]]:
+    """Yield the number of each row group with the lowest and the highest value of an integer or instant column in it."""
+    place = file.schema_arrow.get_field_index(column)
+    for group in range(file.num_row_groups):
+        found = file.metadata.row_group(group).column(place).statistics
+        yield group, found.min_raw, found.max_raw
+
+
+def _groups(file: ParquetFile, codec: Codec, fields: Sequence[str], groups: Sequence[int]) -> dict[str, Array]:
+    """Return columns of some row groups; a field younger than the file has its default."""
+    there = set(file.schema_arrow.names)
+    table = file.read_row_groups(groups, columns=[name for name in fields if name in there])
+    rows = columns_of(codec, table)
+    return {name: rows[name] if name in rows else codec.missing(name, len(table)) for name in fields}
+
+
+def schema(lake: Path, part: Part) -> str:
+    """Return the columns of a part's file with their types: parts merge when these are equal, so that no column is lost."""
+    with _opened(lake / part.file) as file:
+        return file.schema_arrow.to_string(show_field_metadata=False, show_schema_metadata=False)
+
+
+def merge(lake: Path, codec: Codec, parts: Sequence[Part]) -> Part:
+    """Write the rows of parts as one file, in the order (known, position), fields the class no longer has among them."""
+    import pyarrow as pa
+
+    tables = []
+    for part in parts:
+        with _opened(lake / part.file) as file:
+            tables.append(file.read())
+    table = pa.concat_tables(tables).sort_by([("known", "ascending"), ("position", "ascending")])
+    first, last = min(part.first for part in parts), max(part.last for part in parts)
+    name = file_name(codec.name, first, last, len(table))
+    write_file(lake / name, table, codec.group_rows)
+    return Part(name, codec.name, len(table), first, last, min(part.oldest for part in parts), max(part.newest for part in parts))
+
+
+def discard(lake: Path, parts: Sequence[Part]) -> None:
+    """Delete the files of parts that are no longer registered; who still reads one reads on, who opens one starts over."""
+    for part in parts:
+        (lake / part.file).unlink(missing_ok=True)
+
+
+def sweep(lake: Path, registered: Collection[str]) -> None:
+    """Delete the files that are no part of the lake: what a crash left unfinished or unregistered, and what a merge replaced.
+
+    Args:
+        lake: The lake's folder.
+        registered: The files of the lake's parts.
+    """
+    for path in lake.glob("*/*"):
+        if path.suffix in (_UNFINISHED, ".parquet") and path.relative_to(lake).as_posix() not in registered:
+            path.unlink()

@@ -1,0 +1,62 @@
+"""Rows that an import could not take: set aside in a file that says why, for each."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from millrace.types import moment
+
+FOLDER = "rejected"
+
+
+class Rejected:
+    """A file of JSON Lines: `row` (its number in the file it came from), `reason`, and `values`, the row itself.
+
+    The file appears with the first row. It is called for its stream and the instant of the import, and never replaces another.
+
+    Args:
+        folder: The log's folder.
+        stream: The stream the rows were meant for.
+        now: The instant of the import, in microseconds since 1970 UTC, if it is known.
+    """
+
+    def __init__(self, folder: Path, stream: str, now: int | None) -> None:
+        self._folder = folder / FOLDER
+        self._name = stream if now is None else f"{stream}-{moment(now):%Y%m%dT%H%M%SZ}"
+        self._file: IO[bytes] | None = None
+        self.path: Path | None = None
+        self.reasons: Counter[str] = Counter()
+
+    def add(self, row: int, reason: str, values: Any) -> None:
+        """Set a row aside."""
+        self.reasons[reason] += 1
+        file = self._file or self._made()
+        file.write(msgspec.json.encode({"row": row, "reason": reason, "values": values}, enc_hook=repr) + b"\n")
+
+    def _made(self) -> IO[bytes]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while self._file is None:
+            self.path = self._folder / f"{self._name}{f'-{number}' if number > 1 else ''}.jsonl"
+            try:
+                self._file = self.path.open("xb")
+            except FileExistsError:
+                number += 1
+        return self._file
+
+    def sync(self) -> None:
+        """Bring what was set aside to the disk."""
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Bring all to the disk and close the file."""
+        self.sync()
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,97 @@
+"""What was shown, read from the decisions: an event per row taken, with the fields of the request it answers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from millrace.errors import BadInput
+from millrace.log.codec import RECORD
+from millrace.log.lake import Span
+from millrace.log.reading import by_id, rows_of
+from millrace.log.store import Store
+from millrace.log.streams import DECISION
+from millrace.schema import field_names, shows
+from millrace.types import Array, Columns, objects, take
+
+NEEDS = ("shown", "action")
+"""The columns of the decisions that `shown_rows` reads, beside those of every record."""
+
+_OWN = ("request", "candidate", "rank", "action")
+"""The columns that come from the decision; the others are the request's."""
+
+
+def read_shown(store: Store, stream: Any, fields: Iterable[str] | None, span: Span) -> dict[str, Array]:
+    """Return the rows of a `Shown[...]` stream whose decisions lie in a span, sorted by (known, position, rank)."""
+    names = _chosen(stream, fields)
+
+    def join(db: sqlite3.Connection) -> dict[str, Array]:
+        decisions = rows_of(store, db, store.streams[DECISION], [*RECORD, *NEEDS], span)
+        return shown_rows(stream, decisions, requests_of(store, db, stream, decisions, names, span), names)
+
+    return store.reading(join)
+
+
+def requests_of(
+    store: Store, db: sqlite3.Connection, stream: Any, decisions: Columns, fields: Sequence[str], span: Span | None = None
+) -> dict[str, Array]:
+    """Return the requests that decisions answer, as far as they are of the stream's request class, in any order.
+
+    Args:
+        store: The log's store.
+        db: The view the decisions were read with.
+        stream: A `Shown[...]` class.
+        decisions: Rows of the decision stream.
+        fields: The columns of the stream that will be read.
+        span: Where the decisions come from; when it is open below, the requests are read in one sweep instead of looked up.
+    """
+    requests, _ = shows(stream)  # type: ignore[misc]
+    codec = store.streams.of(requests)
+    wanted = [name for name in fields if name in codec.held and name not in _OWN]
+    if span is not None and span._replace(until=Span().until) == Span.of():
+        return rows_of(store, db, codec, codec.chosen(wanted), span)
+    return by_id(store, db, codec, decisions["id"].tolist(), wanted)
+
+
+def shown_rows(stream: Any, decisions: Columns, requests: Columns, fields: Iterable[str] | None = None) -> dict[str, Array]:
+    """Return an event per row that decisions took, in their order and by rank.
+
+    Args:
+        stream: A `Shown[Request, Entity]` class.
+        decisions: Rows of the decision stream with the columns of `NEEDS`; `known` and `position` of an event are its decision's.
+        requests: Rows of the request class; decisions that answer none of them are left out.
+        fields: Columns beside those of every record; None for all of the class.
+
+    Returns:
+        The columns: `id` is the request's with the rank, `at` the request's.
+    """
+    names = _chosen(stream, fields)
+    place = {id_: row for row, id_ in enumerate(requests["id"].tolist())}
+    asked = np.array([place.get(id_, -1) for id_ in decisions["id"].tolist()], dtype=np.int64)
+    decisions, asked = take(decisions, asked >= 0), asked[asked >= 0]
+    lengths = np.array([len(shown) for shown in decisions["shown"]], dtype=np.int64)
+    which = np.repeat(np.arange(len(lengths)), lengths)
+    rank = np.arange(len(which)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    made = {
+        "position": decisions["position"][which],
+        "known": decisions["known"][which],
+        "id": objects(f"{id_}/{place}" for id_, place in zip(decisions["id"][which], rank.tolist(), strict=True)),
+        "at": requests["at"][asked[which]],
+        "request": decisions["id"][which],
+        "candidate": objects(chain.from_iterable(decisions["shown"])),
+        "rank": rank,
+        "action": decisions["action"][which],
+    }
+    return {name: made[name] if name in made else requests[name][asked[which]] for name in names}
+
+
+def _chosen(stream: Any, fields: Iterable[str] | None) -> list[str]:
+    asked = list(field_names(stream) if fields is None else fields)
+    for name in asked:
+        if name not in field_names(stream) and name not in RECORD:
+            raise BadInput(f"{stream.__name__} has no field {name!r}: choose among {', '.join(field_names(stream))}", field=name)
+    return list(dict.fromkeys([*RECORD, *asked]))

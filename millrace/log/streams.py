@@ -1,0 +1,107 @@
+"""Which streams a log has: one per Event, Request or Entity class, and the decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from millrace.decision import Decision
+from millrace.errors import BadInput, DeclarationError
+from millrace.log.codec import RECORD, REQUIRED, Codec, Held
+from millrace.log.kinds import Instant, Text, Texts, Whole, kind_of
+from millrace.schema import Entity, Event, Field, field_names, shows
+
+DECISION = "decision"
+"""The stream of the decisions made."""
+
+
+class Streams:
+    """The streams declared for a log, by name and by class.
+
+    Args:
+        classes: Event, Request and Entity classes. A `Shown[...]` class stands for its request and its candidate: it is not stored.
+
+    Raises:
+        DeclarationError: Two classes share a name, or a field has a name that every record uses.
+    """
+
+    def __init__(self, classes: Iterable[type]) -> None:
+        self._by_name: dict[str, Codec] = {DECISION: decision_codec()}
+        for item in (stored for given in classes for stored in shows(given) or (given,)):
+            self._add(item)
+
+    def _add(self, item: Any) -> None:
+        if not (isinstance(item, type) and issubclass(item, Event | Entity)):
+            raise DeclarationError(f"{item!r} is not a stream: name Event, Request and Entity classes")
+        there = self._by_name.get(item.__name__)
+        if there is None:
+            self._by_name[item.__name__] = codec_of(item)
+        elif there.item is not item:
+            first, second = (f"{one.__module__}.{one.__qualname__}" for one in (there.item, item))
+            raise DeclarationError(f"two streams of one log are called {item.__name__}: {first} and {second}; rename one")
+
+    def __iter__(self) -> Iterator[Codec]:
+        return iter(self._by_name.values())
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    def __getitem__(self, name: str) -> Codec:
+        return self._by_name[name]
+
+    def of(self, item: type) -> Codec:
+        """Return the codec of a class.
+
+        Raises:
+            BadInput: The log was opened without it.
+        """
+        there = self._by_name.get(DECISION if item is Decision else item.__name__)
+        if there is None or there.item is not item:
+            raise BadInput(f"{item.__name__} is not a stream of this log: name the class in Log.open(folder, streams)")
+        return there
+
+
+def codec_of(item: Any) -> Codec:
+    """Return the codec of an Event, Request or Entity class.
+
+    Raises:
+        DeclarationError: A field has a name that every record uses, or a type that no column can hold.
+    """
+    taken = set(RECORD) - ({"id"} if issubclass(item, Entity) else {"id", "at"})
+    for name in field_names(item):
+        if name in taken:
+            raise DeclarationError(f"{item.__name__}.{name}: every record has a `{name}` of its own: give the field another name")
+    return Codec(
+        item, item.__name__, {field.name: _held(item, field) for field in msgspec.structs.fields(item) if field.name not in RECORD}
+    )
+
+
+def _held(item: Any, info: msgspec.structs.FieldInfo) -> Held:
+    field = Field(item, info.name)
+    default = info.default if info.default_factory is msgspec.NODEFAULT else info.default_factory()
+    return Held(kind_of(field), attrgetter(info.name), (info.name,), REQUIRED if info.required else default, field.optional)
+
+
+def decision_codec() -> Codec:
+    """Return the codec of the decision records.
+
+    Their columns: what decisions are selected by (`system`, `policy`, `watermark`, `action`), `shown` (the candidates taken, best first),
+    which lets impressions be read without the rest, and `decision`, the record itself.
+    """
+    held = {name: Held(Text(), attrgetter(name), (name,), "") for name in ("system", "policy", "action")}
+    held["watermark"] = Held(Instant(), attrgetter("watermark"), ("watermark",))
+    held["shown"] = Held(Texts(), _taken, ("candidate", "taken"))
+    held["decision"] = Held(Whole(), _itself, ())
+    # A decision is some kilobytes, an event some tens of bytes.
+    return Codec(Decision, DECISION, held, part_rows=50_000, group_rows=2_048)
+
+
+def _taken(decision: Any) -> list[str]:
+    return decision.candidate[: decision.taken]
+
+
+def _itself(decision: Any) -> Any:
+    return decision

@@ -1,0 +1,88 @@
+"""A submission: items checked and brought into columns, ready to be written together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from millrace.errors import BadInput
+from millrace.log.codec import Codec
+from millrace.log.kinds import NO_INSTANT
+from millrace.log.streams import DECISION, Streams
+from millrace.types import Array, Columns
+
+
+@dataclass(frozen=True)
+class Share:
+    """The items of one stream in a submission.
+
+    Attributes:
+        codec: The stream's codec.
+        index: The place of each in the submission, ascending.
+        rows: Their fields, `id` ("" where one is to be given) and `at` (missing where it is to be `known`).
+        bodies: Their JSON bodies.
+    """
+
+    codec: Codec
+    index: Array
+    rows: Columns
+    bodies: Sequence[bytes]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Items that are accepted or refused together: how many, and a share for each of their streams."""
+
+    size: int
+    shares: Sequence[Share]
+
+
+def prepare(streams: Streams, items: Sequence[Any], at: Sequence[int | None] | None = None) -> Submission:
+    """Return items as a submission, every value checked against its class.
+
+    Args:
+        streams: The streams of the log.
+        items: Events, requests, entities and decisions, in any mixture.
+        at: When each update of an entity happened, in microseconds since 1970 UTC; None means when it becomes known.
+
+    Raises:
+        BadInput: A value is wrong; the message names the stream, the item (its place among those of its stream) and the field.
+    """
+    places: dict[type, list[int]] = {}
+    for place, item in enumerate(items):
+        places.setdefault(type(item), []).append(place)
+    shares = [_share(streams.of(item), [items[place] for place in found], np.array(found)) for item, found in places.items()]
+    return Submission(len(items), [_dated(share, at) for share in shares] if at is not None else shares)
+
+
+def _share(codec: Codec, items: Sequence[Any], index: Array) -> Share:
+    bodies = codec.encode(items)
+    checked = codec.validated(bodies)
+    if codec.name != DECISION:  # in a decision, null stands for the numbers that are unknown
+        _nothing_is_altered(codec, items, checked)
+    rows = codec.columns(checked)
+    if codec.is_dated and (rows["id"] == "").any():
+        raise codec.bad(int(np.argmax(rows["id"] == "")), "id", "an entity is known by its id: it cannot be empty")
+    return Share(codec, index, rows, bodies)
+
+
+def _nothing_is_altered(codec: Codec, items: Sequence[Any], checked: Sequence[Any]) -> None:
+    """Refuse infinity where a number may be missing: JSON would turn it into null."""
+    for place, (item, back) in enumerate(zip(items, checked, strict=True)):
+        if item != back:
+            for name in codec.held:
+                given, kept = getattr(item, name), getattr(back, name)
+                if given != kept and given == given:
+                    raise codec.bad(place, name, f"{given!r} is not a finite number: leave it out where it is unknown")
+
+
+def _dated(share: Share, at: Sequence[int | None]) -> Share:
+    given = np.array([NO_INSTANT if at[place] is None else at[place] for place in share.index], dtype=np.int64)
+    if not share.codec.is_dated:
+        if (given != NO_INSTANT).any():
+            raise BadInput(f"{share.codec.name} says itself when it happened: give `at` for entities only", field="at")
+        return share
+    return Share(share.codec, share.index, {**share.rows, "at": given}, share.bodies)

@@ -1,0 +1,87 @@
+"""`kill -9` at any instant loses nothing acknowledged and repeats nothing."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from millrace.decision import Decision
+from millrace.log.log import Log
+from tests.log.crashing import content
+from tests.log.world import NOON, STREAMS, Refresh, Watch, ids
+
+RUNS = 20
+"""How often the writer of one log is killed and started again."""
+
+LONGEST = 0.12
+"""The longest time a writer lives, in seconds; opening takes some hundredths of it."""
+
+
+@pytest.fixture
+def writers():
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.log.crashing"],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.stdin.close()
+
+
+@pytest.mark.parametrize("moments", [40, pytest.param(240, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_nothing_acknowledged_is_lost_or_doubled(tmp_path, writers, moments):
+    chance = np.random.default_rng(moments)
+    total = 0
+    for moment in range(moments):
+        run = moment % RUNS
+        folder = tmp_path / f"log-{moment // RUNS}"
+        folder.mkdir(exist_ok=True)
+        (folder / "receipts").touch()
+        print(folder, run, chance.uniform(0, LONGEST), file=writers.stdin, flush=True)
+        assert writers.stdout.readline() == "killed\n"
+        total += check(folder, is_last=run == RUNS - 1)
+    assert total > 20 * moments  # the writers lived long enough to be killed at work
+
+
+def check(folder, is_last):
+    """Check a log against the receipts its writers were given, and return how many these are."""
+    receipts = [line.split(" ") for line in (folder / "receipts").read_text().splitlines()]
+    with Log.open(folder / "log", STREAMS) as log:
+        rows = {"Watch": log.read(Watch), "Refresh": log.read(Refresh), "Decision": log.read(Decision)}
+        for stream, records in rows.items():
+            found = dict(zip(ids(records), zip(records["known"].tolist(), records["position"].tolist(), strict=True), strict=True))
+            assert len(found) == len(ids(records)), "an id is there twice"
+            for given, id, known, position in receipts:
+                if given == stream:
+                    assert found[id][0] == int(known)
+                    assert int(position) in (0, found[id][1])
+        assert rows["Watch"]["seconds"].tolist() == [content(id) for id in ids(rows["Watch"])]
+        whole_batches(rows)
+        in_order(rows)
+        if is_last:
+            again = log.append([log.find(Watch, id) for id in ids(rows["Watch"])], log.last_known + 1)
+            assert again.duplicates.all()
+            assert again.positions.tolist() == rows["Watch"]["position"].tolist()
+    return len(receipts)
+
+
+def whole_batches(rows):
+    """Check that of each submission all is there or nothing."""
+    watched = [id.rpartition("-")[0] for id in ids(rows["Watch"]) if not id.startswith("h")]
+    asked = ids(rows["Refresh"])
+    assert set(watched) == set(asked) == set(ids(rows["Decision"]))
+    sizes = Counter(watched)
+    assert all(sizes[id] == 1 + int(id.rpartition("-")[2]) % 4 for id in asked)
+
+
+def in_order(rows):
+    """Check that what was acknowledged live became known at instants that ascend with the position, each its own."""
+    live = [records["known"] >= NOON for records in rows.values()]
+    known = np.concatenate([records["known"][some] for records, some in zip(rows.values(), live, strict=True)])
+    position = np.concatenate([records["position"][some] for records, some in zip(rows.values(), live, strict=True)])
+    assert (np.diff(known[np.argsort(position)]) > 0).all()
