@@ -12,12 +12,12 @@ from millrace.types import micros
 
 @dataclass(frozen=True, eq=False)
 class Drift:
-    """The inputs and scores of a model no longer look as they did when it was trained.
+    """The scores of a model no longer look as they did when its release began to serve; the alert names the feature that moved most.
 
     Attributes:
         of: The model.
-        limit: The population stability index above which a feature or score has drifted; 0.2 is the usual alarm.
-        over: How much recent traffic is compared.
+        limit: The population stability index of a score above which it has drifted; 0.2 is the usual alarm.
+        over: How much traffic is compared, the first and the latest.
     """
 
     of: Any

@@ -1,4 +1,4 @@
-"""Drift: do the inputs and scores still look as they did when the model was trained?"""
+"""Drift: do the scores, and what they are made of, still look as they did when the release began to serve?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FLOOR = 1e-4
 
 
 def profile(rows: Columns) -> dict[str, Any]:
-    """Return what columns look like, small enough to keep with a version: shares by quantile bin, or by most common category.
+    """Return what columns look like: shares by quantile bin, or by most common category.
 
     Args:
         rows: Numeric or text columns. Shape (n,) each.
@@ -72,19 +72,24 @@ def stability(reference: dict[str, Any], column: Array) -> float:
     return max(float(np.sum((now - before) * np.log(now / before)) - chance), 0.0)
 
 
-def drift(name: str, reference: dict[str, Any], rows: Columns, limit: float) -> Reading:
-    """Return how far recent rows have drifted from a model's profile: the greatest index over its columns.
+def drift(name: str, reference: dict[str, Any], rows: Columns, heads: tuple[str, ...], limit: float) -> Reading:
+    """Return how far a model's recent scores have drifted from its profile, and which feature has moved most.
+
+    The alarm is on the scores: features move with the season and the hour, and matter as far as they move what is decided.
 
     Args:
         name: The model's name.
-        reference: From `profile`, at training.
+        reference: From `profile`, of the rows it served first.
         rows: The same columns on recent rows.
-        limit: The index beyond which it alarms.
+        heads: Which of them are scores.
+        limit: The index of a score beyond which it alarms.
     """
     if size(rows) < _LEAST:
         return Reading(f"drift of {name}", float("nan"), limit, False, f"only {size(rows)} rows to compare; {_LEAST} are needed")
     values = {column: stability(reference[column], rows[column]) for column in reference if column in rows}
-    worst = max(values, key=lambda column: values[column])
-    value = values[worst]
-    message = f"{worst} has moved by {value:.2f} (limit {limit:g}) since {name} was trained"
+    value = max(values[head] for head in heads)
+    features = [column for column in values if column not in heads]
+    most = max(features, key=lambda column: values[column], default="")
+    cause = f"; of the features {most} has moved most, by {values[most]:.2f}" if most else ""
+    message = f"the scores of {name} have moved by {value:.2f} (limit {limit:g}) since it began to serve{cause}"
     return Reading(f"drift of {name}", value, limit, value > limit, message, {"stability": values})

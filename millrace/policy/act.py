@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from millrace.decision import Decisions, Facts
-from millrace.errors import DeclarationError
+from millrace.errors import DeclarationError, brief
 from millrace.types import size
 
 
@@ -59,7 +59,8 @@ class Act:
     def __init__(self, steps: Mapping[str, Any], *, otherwise: str, audit: float = 0.0, to: str = "") -> None:
         for action, rule in steps.items():
             if isinstance(rule, bool) or not isinstance(rule, int | float | Precision | Cost):
-                raise DeclarationError(f"Act({{{action!r}: {rule!r}}}): not a threshold; use a number, Precision(0.95) or Cost(5, 120)")
+                said = f"Act({{{action!r}: {brief(rule)}}})"
+                raise DeclarationError(f"{said}: not a threshold; use a number, Precision(0.95) or Cost(5, 120)")
         if not 0 <= audit < 1:
             raise DeclarationError(f"Act(audit={audit!r}): a share lies between 0 and 1")
         if audit and to not in (*steps, otherwise):

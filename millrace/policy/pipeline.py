@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from millrace.decision import Decisions, Facts
-from millrace.errors import DeclarationError
+from millrace.errors import DeclarationError, brief
 from millrace.models.declare import Model
 from millrace.policy.sources import Source
 from millrace.policy.stages import Score, Stage
@@ -28,17 +28,20 @@ class Pipeline:
 
     def __init__(self, source: Source, *stages: Any) -> None:
         if not isinstance(source, Source):
-            raise DeclarationError(f"Pipeline({source!r}, ...): not a source; begin with one such as Trending(...), Itself() or a union a | b")
+            raise DeclarationError(
+                f"Pipeline({brief(source)}, ...): not a source; begin with one such as Trending(...), Itself() or a union a | b"
+            )
         made = tuple(Score(stage) if isinstance(stage, Model) else stage for stage in stages)
         drew = None
         for stage in made:
-            if not hasattr(stage, "apply"):
-                raise DeclarationError(f"Pipeline(..., {stage!r}): not a stage; use a Model, Weigh, Rules, NoRepeats, Top or Act")
+            if not hasattr(stage, "apply") or isinstance(stage, type):
+                raise DeclarationError(f"Pipeline(..., {brief(stage)}): not a stage; use a Model, Weigh, Rules, NoRepeats, Top or Act")
             if drew is not None:
-                after, drawing = type(stage).__name__, type(drew).__name__
+                after, drawing = "the Model" if isinstance(stage, Score) else type(stage).__name__, type(drew).__name__
+                remedy = "" if isinstance(stage, Score) else f", or make it a constraint of {drawing}"
                 raise DeclarationError(
                     f"Pipeline(...): {after} comes after {drawing}, which draws: the stated propensities would be wrong; "
-                    f"put {after} before it, or make it a constraint of {drawing}"
+                    f"put {after} before it{remedy}"
                 )
             drew = stage if stage.draws else None
         if drew is None:
@@ -53,6 +56,8 @@ class Pipeline:
             Late: A source, model or threshold it cannot do without did not answer.
         """
         d = Decisions(requests, self.source.propose(requests, facts))
+        if "source" not in d.rows:  # a union has named its members
+            d = d.with_rows(source=np.full(size(d.rows), facts.name(self.source), dtype=object))
         for stage in self.stages:
             d = stage.apply(d, facts)
         return d.with_requests(policy=np.full(size(requests), facts.name(self), dtype=object))

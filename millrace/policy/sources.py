@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from millrace.decision import Facts
-from millrace.errors import DeclarationError, Late
+from millrace.errors import DeclarationError, Late, brief
 from millrace.features.declare import Aggregate, count
 from millrace.schema import Entity, Field, stream_of
 from millrace.types import Array, Columns, micros, objects, size, stack, take
@@ -66,7 +66,9 @@ class Trending(Source):
     def __post_init__(self) -> None:
         _check_take("Trending", self.take, self.within)
         if not isinstance(self.of, Field) or self.of.refers_to is None:
-            raise DeclarationError(f"Trending({self.of!r}): not a reference; name the field that refers to the candidate, such as Watch.video")
+            raise DeclarationError(
+                f"Trending({brief(self.of)}): not a reference; name the field that refers to the candidate, such as Watch.video"
+            )
         object.__setattr__(self, "counted", count(stream_of(self.of), per=self.of, over=self.over))
 
     def features(self) -> tuple[Any, ...]:
@@ -95,7 +97,7 @@ class Fresh(Source):
     def __post_init__(self) -> None:
         _check_take("Fresh", self.take, self.within)
         if not isinstance(self.of, Field) or self.of.kind != "instant" or not issubclass(self.of.owner, Entity):
-            raise DeclarationError(f"Fresh({self.of!r}): not an instant attribute of an Entity; name one such as Video.uploaded_at")
+            raise DeclarationError(f"Fresh({brief(self.of)}): not an instant attribute of an Entity; name one such as Video.uploaded_at")
 
     def features(self) -> tuple[Any, ...]:
         """Return the attribute it orders by."""
@@ -124,9 +126,11 @@ class Factorized(Source):
     def __post_init__(self) -> None:
         _check_take("Factorized", self.take, self.within)
         if not hasattr(self.model, "learner"):
-            raise DeclarationError(f"Factorized({self.model!r}): not a Model")
+            raise DeclarationError(f"Factorized({brief(self.model)}): not a Model; pass one whose learner can recall, such as ALS()")
         if not isinstance(self.by, Field) or self.by.refers_to is None:
-            raise DeclarationError(f"Factorized(by={self.by!r}): not a reference; name the request's field that says who asks, such as Refresh.viewer")
+            raise DeclarationError(
+                f"Factorized(by={brief(self.by)}): not a reference; name the request's field that says who asks, such as Refresh.viewer"
+            )
 
     def propose(self, requests: Columns, facts: Facts) -> Columns:
         """Return each asker's nearest candidates."""
@@ -151,7 +155,7 @@ class Arms(Source):
     def __post_init__(self) -> None:
         for one in (self.having, self.of):
             if not isinstance(one, Field):
-                raise DeclarationError(f"Arms({one!r}): not a field; write Arms(Artwork.video, of=Card.video)")
+                raise DeclarationError(f"Arms({brief(one)}): not a field; write Arms(Artwork.video, of=Card.video)")
 
     def features(self) -> tuple[Any, ...]:
         """Return the attribute it selects by."""

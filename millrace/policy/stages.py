@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from millrace.decision import Decisions, Facts
-from millrace.errors import DeclarationError
+from millrace.errors import DeclarationError, brief
 from millrace.features.declare import Aggregate, OnDemand, Ratio, count
-from millrace.models.declare import Model, Outcome
-from millrace.schema import Field, Request, Shown
+from millrace.models.declare import POSITION, Model, Outcome
+from millrace.schema import Entity, Field, Request, Shown
 from millrace.types import size
 
 
@@ -52,7 +52,9 @@ class Score:
             empty = np.zeros(0)
             return d.with_rows(score=empty, **dict.fromkeys(self.model.heads, empty))
         values = facts.lookup(self.model.features, d)
-        heads = version.score(values)
+        # Where a row will stand is not known yet: all are scored for the best place.
+        place = {POSITION: np.zeros(size(d.rows))} if self.model.position else {}
+        heads = version.score({**values, **place})
         # The features travel with the rows, so that the record of a decision holds what was served, not what is looked up later.
         return d.with_rows(**values, **heads, score=heads[self.model.heads[0]])
 
@@ -65,9 +67,14 @@ class Weigh:
     draws = False
 
     def __init__(self, weights: Mapping[Any, float]) -> None:
-        for one in weights:
+        for one, weight in weights.items():
             if not isinstance(one, Outcome):
-                raise DeclarationError(f"Weigh({{{one!r}: ...}}): not an outcome; weigh the outcomes of the model before it")
+                raise DeclarationError(f"Weigh({{{brief(one)}: ...}}): not an outcome; weigh the outcomes of the model before it")
+            if isinstance(weight, bool) or not isinstance(weight, int | float):
+                said = f"Weigh({{{one.column}: {brief(weight)}}})"
+                raise DeclarationError(f"{said}: not a number; a weight says how much one such outcome is worth")
+        if not weights:
+            raise DeclarationError("Weigh({}): it weighs nothing; give at least one outcome a weight, or leave the stage out")
         object.__setattr__(self, "weights", tuple((one, float(weight)) for one, weight in weights.items()))
 
     def features(self) -> tuple[Any, ...]:
@@ -91,7 +98,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         if not isinstance(self.by, Aggregate | Ratio | OnDemand | Field):
-            raise DeclarationError(f"Rules({self.by!r}): not a feature; pass an aggregate, a ratio or a @feature function")
+            raise DeclarationError(f"Rules({brief(self.by)}): not a feature; pass an aggregate, a ratio or a @feature function")
 
     def features(self) -> tuple[Any, ...]:
         """Return the feature it scores by."""
@@ -121,7 +128,9 @@ class NoRepeats:
 
     def __post_init__(self) -> None:
         if not isinstance(self.by, Field) or not issubclass(self.by.owner, Request):
-            raise DeclarationError(f"NoRepeats({self.by!r}, ...): not a field of the Request; name who asks, such as Refresh.viewer")
+            raise DeclarationError(f"NoRepeats({brief(self.by)}, ...): not a field of the Request; name who asks, such as Refresh.viewer")
+        if not (isinstance(self.of, type) and issubclass(self.of, Entity)):
+            raise DeclarationError(f"NoRepeats(..., {brief(self.of)}): not an Entity class; name the class of the candidates")
         stream = Shown[self.by.owner, self.of]
         object.__setattr__(self, "shown", count(stream, per=(Field(stream, self.by.name), self.of), over=self.over))  # type: ignore[arg-type]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from millrace.decision import NOT_TAKEN, Decisions, Facts
-from millrace.errors import DeclarationError
+from millrace.errors import DeclarationError, brief
 from millrace.schema import Field
 from millrace.types import Array, size
 
@@ -24,7 +24,7 @@ class AtMost:
         if not isinstance(self.n, int) or self.n < 1:
             raise DeclarationError(f"AtMost({self.n!r}, ...): at least 1 must be allowed")
         if not isinstance(self.per, Field):
-            raise DeclarationError(f"AtMost(per={self.per!r}): not a field; name an attribute of the candidate, such as Video.creator")
+            raise DeclarationError(f"AtMost(per={brief(self.per)}): not a field; name an attribute of the candidate, such as Video.creator")
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -48,12 +48,12 @@ class Top:
 
     def __init__(self, n: Any, *constraints: AtMost, explore: float = 0.0) -> None:
         if not (isinstance(n, Field) and n.kind == "integer") and not (isinstance(n, int) and n >= 1):
-            raise DeclarationError(f"Top({n!r}): take at least 1, or name an integer field of the request")
+            raise DeclarationError(f"Top({brief(n)}): take at least 1, or name an integer field of the request")
         if not 0 <= explore <= 1:
             raise DeclarationError(f"Top(explore={explore!r}): a probability lies between 0 and 1")
         for one in constraints:
             if not isinstance(one, AtMost):
-                raise DeclarationError(f"Top(..., {one!r}): not a constraint; write AtMost(2, per=Video.creator)")
+                raise DeclarationError(f"Top(..., {brief(one)}): not a constraint; write AtMost(2, per=Video.creator)")
         object.__setattr__(self, "n", n)
         object.__setattr__(self, "constraints", constraints)
         object.__setattr__(self, "explore", float(explore))

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from millrace.decision import Decisions, Facts, Policy, merge
-from millrace.errors import DeclarationError
+from millrace.errors import DeclarationError, brief
 from millrace.schema import Field
 from millrace.types import Array, Columns, micros, objects, size, take
 
 
 def _check_policy(said: str, policy: Any) -> None:
-    if not hasattr(policy, "decide"):
-        raise DeclarationError(f"{said}: {policy!r} is not a policy; use a Pipeline or what wraps one")
+    if not hasattr(policy, "decide") or isinstance(policy, type):
+        raise DeclarationError(f"{said}{brief(policy)}): not a policy; use a Pipeline, or what wraps one")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +28,8 @@ class Fallback:
     after: str
 
     def __post_init__(self) -> None:
-        _check_policy("Fallback(policy)", self.policy)
-        _check_policy("Fallback(to=)", self.to)
+        _check_policy("Fallback(", self.policy)
+        _check_policy("Fallback(to=", self.to)
         micros(self.after)
 
     def decide(self, requests: Columns, facts: Facts) -> Decisions:
@@ -57,9 +57,9 @@ class Experiment:
         if len(arms) < 2:
             raise DeclarationError(f"Experiment({sorted(arms)}): compare at least two arms")
         for name, policy in arms.items():
-            _check_policy(f"Experiment({name!r})", policy)
+            _check_policy(f"Experiment({name!r}: ", policy)
         if not isinstance(unit, Field):
-            raise DeclarationError(f"Experiment(unit={unit!r}): not a field; name what is assigned, such as Refresh.viewer")
+            raise DeclarationError(f"Experiment(unit={brief(unit)}): not a field; name what is assigned, such as Refresh.viewer")
         shares = tuple(float(share) for share in shares) if shares is not None else (1 / len(arms),) * len(arms)
         if len(shares) != len(arms) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
             raise DeclarationError(f"Experiment(shares={shares}): give each of the {len(arms)} arms a share; together they make 1")
@@ -100,8 +100,8 @@ class Shadow:
     within: str = "100ms"
 
     def __post_init__(self) -> None:
-        _check_policy("Shadow(policy)", self.policy)
-        _check_policy("Shadow(shadow)", self.shadow)
+        _check_policy("Shadow(", self.policy)
+        _check_policy("Shadow(shadow=", self.shadow)
         micros(self.within)
 
     def decide(self, requests: Columns, facts: Facts) -> Decisions:
@@ -137,7 +137,7 @@ class Pinned:
     named: str
 
     def __init__(self, policy: Policy, release: Mapping[Any, Any], named: str = "") -> None:
-        _check_policy("Pinned(policy)", policy)
+        _check_policy("Pinned(", policy)
         object.__setattr__(self, "policy", policy)
         object.__setattr__(self, "release", tuple(release.items()))
         object.__setattr__(self, "named", named)
@@ -182,5 +182,3 @@ def _share(step: str) -> float:
     if not number.replace(".", "", 1).isdigit() or not 0 < float(number) <= 100:
         raise DeclarationError(f'Canary({step!r}): a share is written as a percentage, such as "10%"')
     return float(number) / 100
-
-

@@ -92,14 +92,17 @@ def _owners(rows: Columns, events: Columns, keys: list[tuple[str, str]], begins:
 
 def _codes(rows: list[Array], events: list[Array]) -> tuple[Array, Array]:
     """Return one integer per row and per event; equal integers mean that all their keys are equal."""
+    import pyarrow as pa
+
     n = len(rows[0])
     code = np.zeros(n + len(events[0]), dtype=np.int64)
     for row, event in zip(rows, events, strict=True):
-        both = np.concatenate([row.astype(object), event.astype(object)]).tolist()
-        known: dict[Any, int] = {}
-        part = np.fromiter((known.setdefault(one, len(known)) for one in both), dtype=np.int64, count=len(both))
-        _, code = np.unique(code * (len(known) + 1) + part, return_inverse=True)
-    return code[:n], code[n:]
+        coded = pa.chunked_array([pa.array(row, pa.string()), pa.array(event, pa.string())]).combine_chunks().dictionary_encode()
+        # A missing key fits nothing, not even another missing key.
+        part = coded.indices.fill_null(-1).to_numpy()
+        _, code = np.unique(np.where((part < 0) | (code < 0), -1, code * (len(coded.dictionary) + 1) + part), return_inverse=True)
+        code = np.where(part < 0, -1, code)
+    return np.where(code[:n] < 0, -2, code[:n]), code[n:]
 
 
 def _take(how: str, owner: Array, value: Array, n: int) -> Array:
@@ -112,7 +115,7 @@ def _take(how: str, owner: Array, value: Array, n: int) -> Array:
         out = np.zeros(n)
         np.maximum.at(out, owner, (value != 0).astype(np.float64))
         return out
-    totals = np.bincount(owner, weights=value, minlength=n)
+    totals = np.bincount(owner, weights=value, minlength=n).astype(np.float64)
     if how == "sum":
         return totals
     counts = np.bincount(owner, minlength=n)

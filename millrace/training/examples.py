@@ -10,7 +10,7 @@ import numpy as np
 from millrace.errors import TrainingError
 from millrace.features.offline import backfill
 from millrace.features.plan import Plan, plan
-from millrace.models.declare import Judged, Model, Outcome, Pairs
+from millrace.models.declare import POSITION, Judged, Model, Outcome, Pairs
 from millrace.models.learner import Examples
 from millrace.schema import Field, references, stream_of
 from millrace.training.attribution import after, join_keys, label
@@ -90,11 +90,16 @@ def _decided(model: Model, request: type, candidate: type | None, history: Histo
     return Material(
         model,
         rows,
-        {one.column: features[one.column] for one in model.features},
+        {**{one.column: features[one.column] for one in model.features}, **place_of(model, rows)},
         {one.column: history.events(one.stream, until) for one in model.outcomes},
         {one.column: join_keys(one, request, candidate) for one in model.outcomes},
         {one.column: after(one, features) for one in model.outcomes},
     )
+
+
+def place_of(model: Model, rows: Columns) -> dict[str, Array]:
+    """Return the column of the places that rows were shown at, if the model learns it."""
+    return {POSITION: rows["rank"].astype(np.float64)} if model.position else {}
 
 
 def _features(wanted: Plan, rows: Columns, history: History) -> dict[str, Array]:

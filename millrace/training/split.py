@@ -31,7 +31,7 @@ class Split:
         return (instants >= self.at) & (instants < self.horizon)
 
 
-def temporal(instants: Array, horizon: int, share: float = 0.2) -> Split:
+def temporal(instants: Array, horizon: int, share: float = 0.1) -> Split:
     """Return the split that leaves about a share of the labelled decisions for judging.
 
     Args:

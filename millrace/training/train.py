@@ -14,7 +14,6 @@ from millrace.evaluation.compare import compare
 from millrace.evaluation.metrics import metric
 from millrace.models.declare import Model, Pairs
 from millrace.models.learner import Examples
-from millrace.monitors.drift import profile
 from millrace.training.declare import NotWorse
 from millrace.training.examples import Material
 from millrace.training.retrieval import hits
@@ -22,6 +21,7 @@ from millrace.training.split import Split, temporal
 from millrace.types import Array, size
 
 _RECALL_AT = 100
+_LEAST_NEW = 500
 _METRICS = ("auc", "pr_auc", "log_loss", "calibration_error", "ndcg@10")
 
 
@@ -59,7 +59,6 @@ class Challenger:
         split: Where earlier ends and later begins.
         rows: How many examples it was fitted on.
         positives: By outcome, how many of them were positive.
-        profile: What its inputs and scores looked like, for the drift monitor.
         later: The later rows and the challenger's scores on them (heads by outcome), for thresholds.
     """
 
@@ -69,11 +68,23 @@ class Challenger:
     split: Split
     rows: int
     positives: Mapping[str, float]
-    profile: Mapping[str, Any]
     later: tuple[Examples, Mapping[str, Array]] = field(repr=False)
 
 
-def train(material: Material, horizon: int, gate: NotWorse, seed: int, champion: Scorer | None = None) -> Challenger:
+@dataclass(frozen=True)
+class Champion:
+    """The version in service.
+
+    Attributes:
+        version: Itself.
+        learned_until: What was known before this instant it has learned from, microseconds: it is judged on later rows only.
+    """
+
+    version: Scorer
+    learned_until: int
+
+
+def train(material: Material, horizon: int, gate: NotWorse, seed: int, champion: Champion | None = None) -> Challenger:
     """Fit a challenger on the earlier rows, judge it on the later ones, and, if it passes, fit it again on all.
 
     Args:
@@ -87,7 +98,7 @@ def train(material: Material, horizon: int, gate: NotWorse, seed: int, champion:
         TrainingError: The log holds too little to learn from or to judge on.
     """
     everything = material.examples(np.ones(size(material.rows), dtype=bool), horizon)
-    split = temporal(everything.at, horizon)
+    split = _split(everything, horizon, champion)
     earlier = material.examples(split.earlier(material.rows["at"]), split.at)
     later = material.examples(split.later(material.rows["at"]), horizon)
     version = material.model.learner.fit(earlier, seed)
@@ -101,9 +112,19 @@ def train(material: Material, horizon: int, gate: NotWorse, seed: int, champion:
     if verdict.passed:
         # What passed is the recipe: fitted again with the newest rows, which the gate had to hold back.
         version = material.model.learner.fit(everything, seed)
-    seen = {} if isinstance(material.model.examples, Pairs) else {**later.rows, **scores}
     positives = {name: float(np.nansum(column)) for name, column in everything.labels.items()}
-    return Challenger(version, verdict, metrics, split, len(everything.at), positives, profile(seen), (later, scores))
+    return Challenger(version, verdict, metrics, split, len(everything.at), positives, (later, scores))
+
+
+def _split(everything: Examples, horizon: int, champion: Champion | None) -> Split:
+    """Return the split in time; what the champion learned from is not what it is judged on."""
+    split = temporal(everything.at, horizon)
+    if champion is None or split.at >= champion.learned_until:
+        return split
+    new = int((everything.at >= champion.learned_until).sum())
+    if new < _LEAST_NEW:
+        raise TrainingError(f"only {new} labelled rows are newer than the champion, {_LEAST_NEW} are needed to judge a challenger: wait for more")
+    return Split(champion.learned_until, horizon)
 
 
 def measure(model: Model, later: Examples, scores: Mapping[str, Array]) -> dict[str, float]:
@@ -119,7 +140,7 @@ def measure(model: Model, later: Examples, scores: Mapping[str, Array]) -> dict[
     return found
 
 
-def judge(model: Model, champion: Scorer | None, later: Examples, scores: Mapping[str, Array], gate: NotWorse, seed: int) -> Verdict:
+def judge(model: Model, champion: Champion | None, later: Examples, scores: Mapping[str, Array], gate: NotWorse, seed: int) -> Verdict:
     """Return the gate's verdict: on the same later rows, is the challenger shown to be worse by more than the margin?"""
     head = model.heads[0]
     kept = ~np.isnan(later.labels[head])
@@ -130,22 +151,21 @@ def judge(model: Model, champion: Scorer | None, later: Examples, scores: Mappin
     value = measured.of({"score": scores[head][kept], "label": labels, "group": group})
     if champion is None:
         return Verdict(True, f"the first version: {gate.metric} {value:.4f} on later rows", gate.metric, float("nan"), value)
-    before = champion.score({name: column[kept] for name, column in later.rows.items()})[head]
+    before = champion.version.score({name: column[kept] for name, column in later.rows.items()})[head]
     found = compare(gate.metric, before, scores[head][kept], labels, group, seed=seed)
-    best_case = found.high if measured.larger_is_better else -found.low
-    passed = bool(best_case >= -gate.margin)
+    passed = not found.is_worse(gate.margin)
     shown = f"{gate.metric} {found.challenger:.4f} against the champion's {found.champion:.4f} on the same {len(labels)} later rows"
     reason = f"not worse: {shown}" if passed else f"worse: {shown}, the difference lies in [{found.low:.4f}, {found.high:.4f}]"
     return Verdict(passed, reason, gate.metric, found.champion, found.challenger, found.low, found.high)
 
 
-def _judge_recall(version: Any, champion: Any, later: Examples, gate: NotWorse) -> Verdict:
+def _judge_recall(version: Any, champion: Champion | None, later: Examples, gate: NotWorse) -> Verdict:
     name = f"recall@{_RECALL_AT}"
     found = hits(version, later.rows["query"], later.rows["candidate"], _RECALL_AT)
     value = float(found.mean()) if len(found) else float("nan")
     if champion is None:
         return Verdict(True, f"the first version: {name} {value:.4f} of later events", name, float("nan"), value)
-    before = hits(champion, later.rows["query"], later.rows["candidate"], _RECALL_AT)
+    before = hits(champion.version, later.rows["query"], later.rows["candidate"], _RECALL_AT)
     difference = found.astype(np.float64) - before
     error = 1.96 * float(difference.std()) / max(len(difference), 1) ** 0.5
     mean = float(difference.mean())
