@@ -3,6 +3,7 @@
 Everything a user's module needs is here: `from millrace import Entity, Event, Request, Ref, System, ...`.
 """
 
+from millrace.about import VERSION
 from millrace.errors import MillraceError
 from millrace.features.declare import count, feature, last, maximum, mean, minimum, ratio, total
 from millrace.models.calibrated import Calibrated
@@ -22,7 +23,7 @@ from millrace.system import System
 from millrace.training.declare import NotWorse, Retrain
 from millrace.types import Array
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "ALS",

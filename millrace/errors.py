@@ -43,3 +43,13 @@ class Unavailable(MillraceError):
 
 class MissingExtra(MillraceError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+def brief(value: object) -> str:
+    """Return a value as a message shows it: a class by its name, a feature by its column, a declaration by its kind."""
+    if isinstance(value, type):
+        return value.__name__
+    column = getattr(value, "column", None)
+    if isinstance(column, str):
+        return column
+    return f"{type(value).__name__}(...)" if hasattr(value, "__dataclass_fields__") else repr(value)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.errors import DeclarationError
+from millrace.errors import DeclarationError, brief
 from millrace.types import Array
 
 
@@ -48,7 +48,9 @@ class Expr:
     def __init__(self, op: str, *args: Any) -> None:
         for arg in args:
             if not isinstance(arg, Expr | str | int | float | bool):
-                raise DeclarationError(f"{arg!r} cannot stand in an expression: use fields, numbers, strings and booleans")
+                raise DeclarationError(f"{brief(arg)} cannot stand in an expression: use fields, numbers, strings and booleans")
+            if op in ("&", "|") and not isinstance(arg, Expr | bool):
+                raise DeclarationError(f"{brief(arg)} is no condition: {op} binds tighter than a comparison, so write (a > 1) {op} (b > 2)")
         self.op = op
         self.args = args
         texts = [arg.column if isinstance(arg, Expr) else repr(arg) for arg in args]
@@ -69,7 +71,10 @@ class Expr:
         return self.column
 
     def __bool__(self) -> bool:
-        raise DeclarationError(f"{self.column} has no truth value while it is declared: use & | ~ instead of and, or, not")
+        raise DeclarationError(
+            f"{self.column} is neither true nor false while the module is read: join conditions as in (a > 1) & (b < 2), with & | ~, "
+            f"instead of `and`, `or`, `not`, `in` or a < b < c"
+        )
 
     __hash__ = object.__hash__
 
@@ -120,6 +125,12 @@ class Expr:
 
     def __or__(self, other: Any) -> Expr:
         return Expr("|", self, other)
+
+    def __rand__(self, other: Any) -> Expr:
+        return Expr("&", other, self)
+
+    def __ror__(self, other: Any) -> Expr:
+        return Expr("|", other, self)
 
     def __invert__(self) -> Expr:
         return Expr("~", self)

@@ -6,12 +6,12 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar, dataclass_transform
 
 import msgspec
 import numpy as np
 
-from millrace.errors import DeclarationError
+from millrace.errors import DeclarationError, brief
 from millrace.expressions import Expr
 from millrace.types import Array
 
@@ -20,7 +20,14 @@ E = TypeVar("E")
 KINDS: dict[Any, str] = {str: "text", int: "integer", float: "number", bool: "boolean", datetime: "instant", bytes: "bytes"}
 """The kinds of value a field can hold, by its Python type."""
 
-_DTYPES: dict[str, Any] = {"text": object, "integer": np.int64, "number": np.float64, "boolean": np.bool_, "instant": np.int64, "bytes": object}
+_DTYPES: dict[str, Any] = {
+    "text": object,
+    "integer": np.int64,
+    "number": np.float64,
+    "boolean": np.bool_,
+    "instant": np.int64,
+    "bytes": object,
+}
 
 
 class Field(Expr):
@@ -33,9 +40,10 @@ class Field(Expr):
     """
 
     __slots__ = ("name", "owner", "via")
-    _known: dict[tuple[Any, ...], Field] = {}
+    _known: ClassVar[dict[tuple[Any, ...], Field]] = {}
 
     def __new__(cls, owner: type, name: str, via: Field | None = None) -> Field:
+        """Return the one field there is of that name and way: however often it is written, it is the same object."""
         key = (owner, name, id(via))
         if key not in Field._known:
             Field._known[key] = object.__new__(cls)
@@ -86,7 +94,15 @@ class Field(Expr):
         target = None if name.startswith("_") else self.refers_to
         if target is not None and name in field_names(target):
             return Field(target, name, self)
-        raise AttributeError(f"{self.column} has no field {name!r}")
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if target is None:
+            raise AttributeError(f"{self.column} is {self.kind} and refers to nothing: it has no field {name}")
+        raise AttributeError(_no_field(target, name))
+
+
+def _no_field(owner: Any, name: str) -> str:
+    return f"{owner.__name__} has no field {name}: it has {', '.join(field_names(owner))}"
 
 
 def reference(hint: Any) -> type | None:
@@ -110,12 +126,14 @@ def kind_of(owner: type, name: str) -> str:
     """
     hint = _hints(owner)[name]
     if _is_optional(hint):
-        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+        some = [part for part in typing.get_args(hint) if part is not type(None)]
+        hint = some[0] if len(some) == 1 else hint
     if typing.get_origin(hint) is Annotated:
         hint = typing.get_args(hint)[0]
     if hint not in KINDS:
         allowed = ", ".join(kind.__name__ for kind in KINDS)
-        raise DeclarationError(f"{owner.__name__}.{name}: {hint!r} is not a type a field can have: use {allowed}, Ref[...] or one of them | None")
+        shown = brief(hint) if isinstance(hint, type) else str(hint)
+        raise DeclarationError(f"{owner.__name__}.{name}: a field cannot be {shown}: use {allowed}, Ref[...], or one of them | None")
     return KINDS[hint]
 
 
@@ -145,6 +163,10 @@ class Declared(msgspec.StructMeta):
                 return Field(cls, name)
             return super().__getattribute__(name)
 
+        def __getattr__(cls, name: str) -> Any:
+            """Say which fields there are; asked for what the class has not."""
+            raise AttributeError(name if name.startswith("_") else _no_field(cls, name))
+
 
 if TYPE_CHECKING:
     from typing_extensions import TypeAliasType
@@ -156,7 +178,18 @@ else:
         """`Ref[Viewer]`: the id of a Viewer. A column of text that joins to what it names."""
 
         def __class_getitem__(cls, target: type) -> Any:
-            """Return the annotation of a reference to `target`."""
+            """Return the annotation of a reference to `target`.
+
+            Raises:
+                DeclarationError: It is not a class that has an id: an Entity, a Request or an Event.
+            """
+            if isinstance(target, str):
+                raise DeclarationError(
+                    f'Ref["{target}"] names a class by text: write Ref[{target}], and begin the module with '
+                    f"`from __future__ import annotations` if the class stands further down"
+                )
+            if not (_is_a(target, Entity) or _is_a(target, Event)):
+                raise DeclarationError(f"Ref[{brief(target)}] refers to nothing that has an id: name an Entity or a Request class")
             return Annotated[str, msgspec.Meta(extra={"ref": target})]
 
 
@@ -202,9 +235,15 @@ class Shown(Event, Generic[R, C]):
             request, candidate = pair
             if isinstance(request, TypeVar):
                 return cls
+            if not (_is_a(request, Request) and _is_a(candidate, Entity)):
+                raise DeclarationError(f"Shown[{brief(request)}, {brief(candidate)}]: name a Request class and then an Entity class")
             if pair not in _SHOWN:
                 _SHOWN[pair] = _shown(request, candidate)
             return _SHOWN[pair]
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    return isinstance(value, type) and issubclass(value, kind)
 
 
 _SHOWN: dict[tuple[type, type], Any] = {}
@@ -247,8 +286,7 @@ def stream_of(what: Any, said: str = "") -> type:
     owners = {field.root.owner for field in what.fields()} if isinstance(what, Expr) else set()  # type: ignore[attr-defined]
     if len(owners) == 1 and issubclass(owner := owners.pop(), Event):
         return owner
-    shown = what.column if isinstance(what, Expr) else getattr(what, "__name__", repr(what))
-    raise DeclarationError(f"{said}{shown} does not read one event: use an Event class, or an expression over the fields of one")
+    raise DeclarationError(f"{said}{brief(what)} does not read one event: use an Event class, or an expression over the fields of one")
 
 
 def route(stream: type, key: Any) -> Field:
@@ -273,8 +311,20 @@ def route(stream: type, key: Any) -> Field:
         ways = [Field(stream, "id")] if stream is key else references(stream, key)
     if len(ways) == 1:
         return ways[0]
-    target = key.column if isinstance(key, Field) else key.__name__
+    raise DeclarationError(_no_one_way(stream, key, ways))
+
+
+def _no_one_way(stream: type, key: Any, ways: list[Field]) -> str:
+    """Return why an event does not reach a key by exactly one way, and what to write instead."""
+    target = key.owner if isinstance(key, Field) else key
+    said = f"{stream.__name__} has no reference to {target.__name__}"
     if ways:
-        named = ", ".join(way.column for way in ways)
-        raise DeclarationError(f"{stream.__name__} reaches {target} in {len(ways)} ways: name the one you mean, per={named.split(', ')[0]} ({named})")
-    raise DeclarationError(f"{stream.__name__} has no reference to {target}: give it a field of type Ref[...], or name another key in per=")
+        said = f"{stream.__name__} reaches {brief(key)} in {len(ways)} ways"
+    elif key is target:  # perhaps it is an attribute of what the event refers to
+        ways = [Field(own.refers_to, way.name) for own in references(stream) for way in references(own.refers_to, key)]  # type: ignore[arg-type]
+    elif key.refers_to is not None and issubclass(target, Event):
+        said, target = f"{key.column} is a field of another event than {stream.__name__}", key.refers_to
+        ways = references(stream, target)
+    if ways:
+        return f"{said}: write per={' or per='.join(way.column for way in ways)}"
+    return f"{said}: give {stream.__name__} a field of type Ref[{target.__name__}], or use another key"

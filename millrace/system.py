@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from millrace.errors import DeclarationError
+from millrace.errors import DeclarationError, brief
 from millrace.schema import Entity, Request
 from millrace.training.declare import Retrain
 
@@ -43,15 +43,16 @@ class System:
         on: str = "request",
     ) -> None:
         if not (isinstance(request, type) and issubclass(request, Request)):
-            raise DeclarationError(f"System({request!r}): not a Request class; declare one with class Ask(Request)")
+            raise DeclarationError(f"System({brief(request)}): not a Request class; declare what is asked with class Ask(Request)")
         if candidate is not None and not (isinstance(candidate, type) and issubclass(candidate, Entity)):
-            raise DeclarationError(f"System(candidate={candidate!r}): not an Entity class")
-        if not hasattr(policy, "decide"):
-            raise DeclarationError(f"System(policy={policy!r}): not a policy; use a Pipeline or what wraps one")
+            raise DeclarationError(f"System(candidate={brief(candidate)}): not an Entity class; name the class of what it chooses among")
+        if not hasattr(policy, "decide") or isinstance(policy, type):
+            raise DeclarationError(f"System(policy={brief(policy)}): not a policy; use a Pipeline, or what wraps one")
         if on not in DELIVERIES:
             raise DeclarationError(f"System(on={on!r}): use one of {', '.join(DELIVERIES)}")
         if retrain is not None and not isinstance(retrain, Retrain):
-            raise DeclarationError(f"System(retrain={retrain!r}): not a Retrain")
-        settings = {"request": request, "policy": policy, "candidate": candidate, "monitors": tuple(monitors), "retrain": retrain, "on": on}
+            raise DeclarationError(f"System(retrain={brief(retrain)}): not a schedule; use Retrain(every=...)")
+        watching = tuple(monitors) if isinstance(monitors, list | tuple) else (monitors,)
+        settings = {"request": request, "policy": policy, "candidate": candidate, "monitors": watching, "retrain": retrain, "on": on}
         for name, value in settings.items():
             object.__setattr__(self, name, value)

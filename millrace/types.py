@@ -25,15 +25,15 @@ DAY = 24 * HOUR
 EVER = -(2**62)
 """The instant before every event: the start of a lifetime window, in microseconds since 1970."""
 
-_UNITS = {"ms": SECOND // 1000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_UNITS = {"us": MICROSECOND, "ms": SECOND // 1000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d|w)")
 
 
 def micros(duration: str) -> int:
     """Return a duration such as `"90s"`, `"1.5h"` or `"7d"` in microseconds.
 
     Raises:
-        DeclarationError: The text is not a positive number with one of the units ms, s, m, h, d, w.
+        DeclarationError: The text is not a positive number with one of the units us, ms, s, m, h, d, w.
 
     >>> micros("1.5h")
     5400000000
@@ -46,15 +46,13 @@ def micros(duration: str) -> int:
 
 
 def duration(length: int) -> str:
-    """Return microseconds as the shortest exact duration text: the inverse of `micros`.
+    """Return microseconds as text in the largest unit, a day at most, that makes a whole number: the inverse of `micros`.
 
     >>> duration(5400000000)
     '90m'
     """
-    for unit in ("d", "h", "m", "s", "ms"):
-        if length % _UNITS[unit] == 0:
-            return f"{length // _UNITS[unit]}{unit}"
-    return f"{length}us"
+    unit = next(unit for unit in ("d", "h", "m", "s", "ms", "us") if length % _UNITS[unit] == 0)
+    return f"{length // _UNITS[unit]}{unit}"
 
 
 def instant(when: datetime) -> int:

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
+
+from millrace.errors import DeclarationError
 from millrace.expressions import Expr
 from millrace.features.declare import Aggregate, Family, OnDemand, Ratio
 from millrace.models.declare import Model, Outcome
-from millrace.schema import field_names
-from millrace.schema import kind_of as kind
+from millrace.schema import Field, field_names
 
 
 def children(declaration: Any) -> Iterator[tuple[str, Any]]:
@@ -48,7 +50,11 @@ def reachable(root: Any) -> Iterator[Any]:
 
 
 def digest(declaration: Any) -> str:
-    """Return 10 hex digits of what a declaration is: its structure and settings, names and layout left out."""
+    """Return 10 hex digits of what a declaration is: its structure and settings, names and layout left out.
+
+    Raises:
+        DeclarationError: It holds an object whose settings cannot be read, such as a learner that is not a dataclass.
+    """
     return blake2b(repr(_structure(declaration)).encode(), digest_size=5).hexdigest()
 
 
@@ -58,15 +64,29 @@ def _structure(value: Any) -> Any:
     if isinstance(value, type):
         return _class_structure(value) if hasattr(value, "__struct_fields__") else f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, Model):
-        return ("Model", value.heads, [one.column for one in value.features], _structure(value.learner), _structure(value.examples))
+        return (
+            "Model",
+            value.heads,
+            [one.column for one in value.features],
+            _structure(value.learner),
+            _structure(value.examples),
+            value.position,
+        )
     if is_declaration(value):
         return (type(value).__name__, *(_structure(inner) for _, inner in children(value)))
     if isinstance(value, Mapping):
         return sorted((str(_structure(key)), _structure(inner)) for key, inner in value.items())
     if isinstance(value, tuple | list | Family):
         return [_structure(inner) for inner in value]
-    return repr(value)
+    if value is None or isinstance(value, str | bytes | int | float):
+        return repr(value)
+    raise DeclarationError(f"{type(value).__name__} holds settings that cannot be read: write it as a frozen dataclass")
 
 
 def _class_structure(owner: Any) -> Any:
-    return (owner.__name__, [(name, kind(owner, name)) for name in field_names(owner)])
+    defaults = {field.name: repr(field.default) for field in msgspec.structs.fields(owner)}
+    return (owner.__name__, [_field_structure(Field(owner, name), defaults[name]) for name in field_names(owner)])
+
+
+def _field_structure(field: Field, default: str) -> Any:
+    return (field.name, field.kind, field.optional, field.refers_to.__name__ if field.refers_to is not None else "", default)

@@ -67,7 +67,10 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         return [
             ("decisions served", f"{self.decisions:,} in {self.days:g} simulated days"),
             ("true lift over popularity", f"{self.true_lift:+.1%} completions"),
-            ("measured by the experiment", f"{self.measured_lift:+.1%}  (95 % interval {self.measured_low:+.1%} to {self.measured_high:+.1%})"),
+            (
+                "measured by the experiment",
+                f"{self.measured_lift:+.1%}  (95 % interval {self.measured_low:+.1%} to {self.measured_high:+.1%})",
+            ),
             ("tastes changed", _shown(self.shock_at)),
             ("noticed", f"{_shown(self.noticed_at)}{_after(self.hours_to_notice)}"),
             ("a model of the new tastes served", f"{_shown(self.recovered_at)}{_after(self.hours_to_recover)}"),
@@ -90,7 +93,9 @@ def _after(hours: float | None) -> str:
     return "" if hours is None else f"  (after {hours:.1f} hours)"
 
 
-def figures(loaded: Loaded, history: Any, home: Home, truth: Truth, story: Story, proof: Proof, waits: Array, seconds: float, now: int) -> Figures:
+def figures(
+    loaded: Loaded, history: Any, home: Home, truth: Truth, story: Story, proof: Proof, waits: Array, seconds: float, now: int
+) -> Figures:
     """Return the figures of a run that has ended.
 
     Args:
@@ -112,7 +117,7 @@ def figures(loaded: Loaded, history: Any, home: Home, truth: Truth, story: Story
     measured = _measured(loaded, history, first, now)
     return Figures(
         days=(now - story.start) / DAY,
-        decisions=sum(day.decisions for day in truth.days) + len(waits),
+        decisions=truth.decisions + len(waits),
         true_lift=truth.lift("ranked", "popular", first),
         measured_lift=measured.lift,
         measured_low=measured.low,

@@ -60,7 +60,17 @@ def _lines(title: str, unit: str, lines: dict[str, tuple[str, list[float]]], tru
         figure.add_scatter(x=days, y=_smoothed(values), name=name, mode="lines", line={"color": colour, "width": 2.5})
     for at, text, colour in _marks(story):
         figure.add_vline(x=story.day(at), line={"color": colour, "width": 1.2, "dash": "dot"})
-        figure.add_annotation(x=story.day(at), y=1.0, yref="paper", text=text, textangle=-90, xanchor="right", yanchor="top", showarrow=False, font={"size": 11, "color": colour})
+        figure.add_annotation(
+            x=story.day(at),
+            y=1.0,
+            yref="paper",
+            text=text,
+            textangle=-90,
+            xanchor="right",
+            yanchor="top",
+            showarrow=False,
+            font={"size": 11, "color": colour},
+        )
     figure.update_xaxes(title="day", range=[0, story.day(story.end)])
     figure.update_yaxes(title=unit, rangemode="tozero")
     return _styled(figure, title)
@@ -80,9 +90,17 @@ def _lift(found: Figures) -> Any:
     from plotly import graph_objects as go
 
     figure = go.Figure()
-    spread = {"type": "data", "array": [found.measured_high - found.measured_lift], "arrayminus": [found.measured_lift - found.measured_low]}
-    figure.add_scatter(x=[found.measured_lift], y=["measured by the experiment"], error_x=spread, mode="markers", marker={"size": 12, "color": _OURS})
-    figure.add_scatter(x=[found.true_lift], y=["true, known to the world"], mode="markers", marker={"size": 13, "color": _BEST, "symbol": "diamond"})
+    spread = {
+        "type": "data",
+        "array": [found.measured_high - found.measured_lift],
+        "arrayminus": [found.measured_lift - found.measured_low],
+    }
+    figure.add_scatter(
+        x=[found.measured_lift], y=["measured by the experiment"], error_x=spread, mode="markers", marker={"size": 12, "color": _OURS}
+    )
+    figure.add_scatter(
+        x=[found.true_lift], y=["true, known to the world"], mode="markers", marker={"size": 13, "color": _BEST, "symbol": "diamond"}
+    )
     figure.add_vline(x=0, line={"color": _THEIRS})
     figure.update_xaxes(title="lift in completions over popularity", tickformat="+.0%")
     figure.update_layout(showlegend=False)
@@ -100,12 +118,15 @@ def _smoothed(values: list[float]) -> list[float]:
 def _styled(figure: Any, title: str, height: int = 380) -> Any:
     font = {"family": "system-ui, sans-serif", "color": _INK, "size": 13}
     figure.update_layout(
-        title={"text": title, "font": {"size": 17}}, template="plotly_white", height=height, font=font,
-        margin={"l": 70, "r": 30, "t": 60, "b": 50}, legend={"orientation": "h", "y": -0.2},
+        title={"text": title, "font": {"size": 17}},
+        template="plotly_white",
+        height=height,
+        font=font,
+        margin={"l": 70, "r": 30, "t": 60, "b": 50},
+        legend={"orientation": "h", "y": -0.2},
     )
     return figure
 
 
 def _html(figure: Any) -> str:
     return figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True})
-

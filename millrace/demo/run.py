@@ -67,7 +67,12 @@ def _live(engine: Engine, operator: Operator, world: Any, clock: SimulatedTime, 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("day {task.fields[day]:>4.1f}"), BarColumn(), TextColumn("{task.fields[decisions]:,} decisions"), TimeElapsedColumn())
+    columns = (
+        TextColumn("day {task.fields[day]:>4.1f}"),
+        BarColumn(),
+        TextColumn("{task.fields[decisions]:,} decisions"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(highlight=False)) as bar:
         task = bar.add_task("", total=story.end - story.start, day=0.0, decisions=0)
 
@@ -113,4 +118,3 @@ def _tell(found: Figures, out: Path) -> None:
     console.print(table)
     console.print(f"\nThe page: {out / 'index.html'}\n")
     print(msgspec.json.encode(found).decode())
-

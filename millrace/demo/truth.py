@@ -58,9 +58,9 @@ class Truth:
         self.decisions += size(requests)
         asked = take(requests, np.arange(min(self._sample, size(requests))))
         mine = take(rows, np.isin(rows["request"].astype(str), asked["id"].astype(str)))
-        valued = {name: rows for name, policy in self._policies.items() if (rows := self._would_take(policy, asked)) is not None}
+        would = {name: self._would_take(policy, asked) for name, policy in self._policies.items()}
         best = float(np.mean(self._world.best(asked, self._places))) / self._places
-        policies = {name: self._per_place(rows, asked) for name, rows in valued.items()}
+        policies = {name: self._per_place(taken, asked) for name, taken in would.items() if taken is not None}
         self.samples.append(Sample(int(asked["at"][-1]), self._per_place(mine, asked), best, policies))
 
     def lift(self, policy: str, over: str, since: int) -> float:

@@ -68,7 +68,15 @@ def effect(unit: Array, treated: Array, value: Array, sigmas: float = 1.96) -> E
     lift, spread = _lift(control, treatment)
     counts = (int((~treated).sum()), int(treated.sum()))
     return Effect(
-        control[0], treatment[0], lift, lift - sigmas * spread, lift + sigmas * spread, difference, error, (control[2], treatment[2]), counts
+        control[0],
+        treatment[0],
+        lift,
+        lift - sigmas * spread,
+        lift + sigmas * spread,
+        difference,
+        error,
+        (control[2], treatment[2]),
+        counts,
     )
 
 

@@ -35,7 +35,7 @@ class Versions:
     """The records of one class, arranged so that the one known at a moment is found by binary search."""
 
     def __init__(self, codes: Array, moments: Moments) -> None:
-        """Arrange records of the entities `codes`, known at `moments`. Shape (n,) each, in any order."""
+        """Arrange records of the entities `codes`, known at `moments`: at least one, in any order. Shape (n,) each."""
         order = np.lexsort((moments.position, moments.known))
         self._known, self._position = moments.known[order], moments.position[order]
         rank = np.argsort(codes[order], kind="stable")

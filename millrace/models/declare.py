@@ -110,6 +110,10 @@ class Judged:
         stream_of(self.of, "Judged(): ")
 
 
+POSITION = "position"
+"""The column of a model's rows that holds the place a row was shown at, 0 the best, if the model learns it."""
+
+
 @dataclass(frozen=True, eq=False, init=False)
 class Model:
     """Something learned: from which features, for which outcomes, by which learner, from which examples.
@@ -119,14 +123,24 @@ class Model:
         features: Aggregates, families, ratios, functions and attributes.
         learner: The algorithm with its settings.
         examples: `Decided()`, `Pairs(...)` or `Judged(...)`.
+        position: Whether the place a row was shown at is learned beside its features. Rows are then scored as if all stood in the best
+            place, so that what was shown low, and looked at less, is not held against a candidate.
     """
 
     outcomes: tuple[Outcome, ...]
     features: tuple[Any, ...]
     learner: Any
     examples: Decided | Pairs | Judged
+    position: bool
 
-    def __init__(self, *outcomes: Any, learner: Any, features: Any = (), examples: Decided | Pairs | Judged | None = None) -> None:
+    def __init__(
+        self,
+        *outcomes: Any,
+        learner: Any,
+        features: Any = (),
+        examples: Decided | Pairs | Judged | None = None,
+        position: bool = False,
+    ) -> None:
         flat = tuple(flatten(features))
         for one in outcomes:
             if not isinstance(one, Outcome):
@@ -143,7 +157,9 @@ class Model:
         columns = [one.column for one in flat]
         if twice := next((column for column in columns if columns.count(column) > 1), None):
             raise DeclarationError(f"Model(): features= lists {twice} twice; list it once")
-        settings = {"outcomes": outcomes, "features": flat, "learner": learner, "examples": examples or Decided()}
+        if position and not isinstance(examples or Decided(), Decided):
+            raise DeclarationError("Model(position=True): only decided rows were shown at a place; drop position= or examples=")
+        settings = {"position": position, "outcomes": outcomes, "features": flat, "learner": learner, "examples": examples or Decided()}
         for name, value in settings.items():
             object.__setattr__(self, name, value)
 

@@ -49,7 +49,9 @@ class LogHistory:
         return min(until, self._log.last_known + 1)
 
     def _rows(self, until: int) -> Columns:
-        return self._decided.grown(self._safe(until), self._newly_decided, lambda rows: np.lexsort((rows["rank"], rows["id"].astype(str), rows["at"])))
+        return self._decided.grown(
+            self._safe(until), self._newly_decided, lambda rows: np.lexsort((rows["rank"], rows["id"].astype(str), rows["at"]))
+        )
 
     def _newly_decided(self, since: int, end: int) -> Columns:
         made = self._log.decisions(system=self._loaded.name, known_from=since, known_until=end)
@@ -109,7 +111,7 @@ def _served(decisions: list[Decision], counts: Array) -> dict[str, Array]:
     names = sorted({name for one in decisions for name in one.features})
     found = {}
     for name in names:
-        values = [value for one, n in zip(decisions, counts.tolist(), strict=True) for value in one.features.get(name, [None] * n)]
+        values = [value for one, n in zip(decisions, counts.tolist(), strict=True) for value in one.features.get(name) or [None] * n]
         is_text = any(isinstance(value, str) for value in values)
         found[f"served {name}"] = objects(values) if is_text else np.array([_number(value) for value in values], dtype=np.float64)
     return found

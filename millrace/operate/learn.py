@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -12,11 +12,14 @@ import numpy as np
 from millrace.about import VERSION
 from millrace.errors import TrainingError
 from millrace.evaluation.thresholds import threshold_for_cost, threshold_for_precision
+from millrace.loaded import Loaded
 from millrace.models.declare import Model
 from millrace.policy.act import Cost, Precision
-from millrace.serve.engine import Engine
+from millrace.serve.home import Home
+from millrace.serve.release import Versions
 from millrace.stores.audit import Change
 from millrace.stores.release import Release
+from millrace.stores.standing import Standing
 from millrace.stores.versions import Lineage
 from millrace.training.declare import Retrain
 from millrace.training.examples import gather
@@ -28,6 +31,30 @@ from millrace.walk import digest
 Progress = Callable[[str], None]
 
 
+class Bench(Protocol):
+    """What training needs of a system: an engine has it, and so has a folder that is only looked at."""
+
+    @property
+    def loaded(self) -> Loaded:
+        """The system."""
+        ...
+
+    @property
+    def home(self) -> Home:
+        """Its log, to be read; its registry and releases, to be added to."""
+        ...
+
+    @property
+    def versions(self) -> Versions:
+        """Loads its versions."""
+        ...
+
+    @property
+    def standing(self) -> Standing:
+        """What serves."""
+        ...
+
+
 class Lesson(msgspec.Struct, frozen=True, kw_only=True):
     """What came of training one model.
 
@@ -37,6 +64,8 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True):
         passed: Whether the challenger passed.
         reason: Why, or what the log lacks.
         metrics: The challenger's, on the later rows.
+        gate: The metric the gate compared, "" when there was nothing to compare.
+        champion: The champion's value of it on those rows, None without a champion; `challenger` the challenger's.
     """
 
     model: str
@@ -44,13 +73,18 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True):
     passed: bool
     reason: str
     metrics: dict[str, float] = {}
+    gate: str = ""
+    champion: float | None = None
+    challenger: float | None = None
 
 
-def learn(engine: Engine, history: History, now: int, seed: int, why: str, progress: Progress = lambda _: None) -> tuple[Release | None, list[Lesson]]:
+def learn(
+    bench: Bench, history: History, now: int, seed: int, why: str, progress: Progress = lambda _: None
+) -> tuple[Release | None, list[Lesson]]:
     """Train every model of a system, gate each against its champion, and make a release of those that passed.
 
     Args:
-        engine: The system.
+        bench: The system.
         history: Its log.
         now: The horizon: what is known before it is learned from, microseconds.
         seed: Of the learners.
@@ -60,41 +94,41 @@ def learn(engine: Engine, history: History, now: int, seed: int, why: str, progr
     Returns:
         The release, None when no model passed; and a lesson per model.
     """
-    loaded = engine.loaded
+    loaded = bench.loaded
     retrain = loaded.system.retrain or Retrain()
-    standing = engine.standing
-    serving = dict(engine.home.releases.get(standing.champion).versions) if standing.champion else {}
+    standing = bench.standing
+    serving = dict(bench.home.releases.get(standing.champion).versions) if standing.champion else {}
     thresholds: dict[str, float] = {}
     lessons = []
     for name, model in loaded.models.items():
         progress(f"training {name}")
-        champion = serving.get(name) if name in serving and engine.versions.fits(serving[name]) else None
-        lesson, learned = _learn_one(engine, history, name, model, champion, now, seed, retrain)
+        champion = serving.get(name) if name in serving and bench.versions.fits(serving[name]) else None
+        lesson, learned = _learn_one(bench, history, name, model, champion, now, seed, retrain)
         lessons.append(lesson)
         thresholds |= learned
         if lesson.passed:
             serving[name] = lesson.version
     if not any(lesson.passed for lesson in lessons):
         return None, lessons
-    kept = dict(engine.home.releases.get(standing.champion).thresholds) if standing.champion else {}
+    kept = dict(bench.home.releases.get(standing.champion).thresholds) if standing.champion else {}
     change = Change(at=now, who="operate", why=why)
-    release = engine.home.releases.create(loaded.name, serving, loaded.hash, {**kept, **thresholds}, change)
+    release = bench.home.releases.create(loaded.name, serving, loaded.hash, {**kept, **thresholds}, change)
     return release, lessons
 
 
 def _learn_one(
-    engine: Engine, history: History, name: str, model: Model, champion: str | None, now: int, seed: int, retrain: Retrain
+    bench: Bench, history: History, name: str, model: Model, champion: str | None, now: int, seed: int, retrain: Retrain
 ) -> tuple[Lesson, dict[str, float]]:
     since = now - micros(retrain.history)
-    loaded = engine.loaded
+    loaded = bench.loaded
     try:
         material = gather(model, loaded.system.request, loaded.system.candidate, history, since, now)
-        found = train(material, now, retrain.gate, seed, _champion(engine, champion))
-        thresholds = _thresholds(engine, name, found) if found.verdict.passed else {}
+        found = train(material, now, retrain.gate, seed, _champion(bench, champion))
+        thresholds = _thresholds(bench, name, found) if found.verdict.passed else {}
     except TrainingError as error:
         return Lesson(model=name, version=champion or "", passed=False, reason=str(error)), {}
     lineage = Lineage(
-        log_position=engine.home.log.position,
+        log_position=bench.home.log.position,
         known_from=since,
         known_until=now,
         declaration=digest(model),
@@ -106,31 +140,44 @@ def _learn_one(
         created=now,
     )
     metrics = {**found.metrics, f"gate {found.verdict.metric}": found.verdict.challenger}
-    record = engine.home.registry.publish(name, found.version.save, lineage, _plain(metrics), {"learner": repr(model.learner)})
+    record = bench.home.registry.publish(name, found.version.save, lineage, _plain(metrics), {"learner": repr(model.learner)})
     passed, reason = found.verdict.passed, found.verdict.reason
     if passed and record.stage == "rejected":
         # The same files were rolled back or refused before: what was seen then still stands.
         passed, reason = False, f"{record.version} was rejected before"
     elif not passed and record.stage == "candidate":
-        engine.home.registry.stage(record.version, "rejected", Change(at=now, who="gate", why=reason))
-    version = record.version if passed else champion or ""
-    return Lesson(model=name, version=version, passed=passed, reason=reason, metrics=_plain(metrics)), thresholds if passed else {}
+        bench.home.registry.stage(record.version, "rejected", Change(at=now, who="gate", why=reason))
+    lesson = Lesson(
+        model=name,
+        version=record.version if passed else champion or "",
+        passed=passed,
+        reason=reason,
+        metrics=_plain(metrics),
+        gate=found.verdict.metric,
+        champion=_number(found.verdict.champion),
+        challenger=_number(found.verdict.challenger),
+    )
+    return lesson, thresholds if passed else {}
 
 
-def _champion(engine: Engine, version: str | None) -> Champion | None:
-    return Champion(engine.load(version), engine.home.registry.get(version).lineage.known_until) if version is not None else None
+def _champion(bench: Bench, version: str | None) -> Champion | None:
+    return Champion(bench.versions.load(version), bench.home.registry.get(version).lineage.known_until) if version is not None else None
 
 
 def _plain(metrics: dict[str, float]) -> dict[str, Any]:
-    return {name: None if value != value else value for name, value in metrics.items()}
+    return {name: _number(value) for name, value in metrics.items()}
 
 
-def _thresholds(engine: Engine, name: str, found: Challenger) -> dict[str, float]:
+def _number(value: float) -> float | None:
+    return None if value != value else value
+
+
+def _thresholds(bench: Bench, name: str, found: Challenger) -> dict[str, float]:
     """Return the thresholds that this model's score is cut at, learned on the later rows; infinity where a precision is out of reach."""
     learned: dict[str, float] = {}
     later, scores = found.later
-    for key, (_, rule, model) in engine.loaded.thresholds.items():
-        if engine.loaded.name_of(model) != name:
+    for key, (_, rule, model) in bench.loaded.thresholds.items():
+        if bench.loaded.name_of(model) != name:
             continue
         head = model.heads[0]
         kept = ~np.isnan(later.labels[head])

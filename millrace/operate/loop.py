@@ -86,7 +86,7 @@ class Operator:
         if now - last < micros(retrain.rest):
             return ""
         for monitor, reading in alarms:
-            if any(monitor is one or isinstance(one, type) and isinstance(monitor, one) for one in retrain.on):
+            if any(monitor is one or (isinstance(one, type) and isinstance(monitor, one)) for one in retrain.on):
                 return f"{reading.monitor}: {reading.message}"
         return f"every {retrain.every}" if retrain.every is not None and now - last >= micros(retrain.every) else ""
 
@@ -107,7 +107,9 @@ class Operator:
         begun = journal.run(self._name, "train", key)
         run = journal.resume(begun, now) if begun is not None else journal.start(self._name, "train", key, now, {"why": why})
         try:
-            release, lessons = learn(self.engine, self.history, now, self._seed + len(journal.runs(self._name, kind="train")), why, self._progress)
+            release, lessons = learn(
+                self.engine, self.history, now, self._seed + len(journal.runs(self._name, kind="train")), why, self._progress
+            )
         except Exception as error:
             journal.finish(run, now, "failed", f"{type(error).__name__}: {error}")
             raise
@@ -144,7 +146,7 @@ class Operator:
             self._reject(under_way.release, Change(at=now, who="guard", why=opinion.reason))
             self._alert(now, f"{under_way.release} was rolled back: {opinion.reason}")
             said = f"{under_way.release} was rolled back: {opinion.reason}"
-        elif not due or not opinion.founded and now - under_way.started < _PATIENCE * micros(plan.watch):
+        elif not due or (not opinion.founded and now - under_way.started < _PATIENCE * micros(plan.watch)):
             return []
         elif under_way.step + 1 >= len(plan.steps) - 1:
             releases.promote(seen, under_way.release, Change(at=now, who="guard", why=opinion.reason))

@@ -40,6 +40,7 @@ class SimulatedTime:
         self.now = start
 
     def __call__(self) -> int:
+        """Return the present."""
         return self.now
 
 
@@ -127,5 +128,8 @@ def _records(engine: Engine, told: dict[str, Columns]) -> list[Any]:
         stream = engine.loaded.streams.get(name)
         if stream is not None:
             known = columns["known"].tolist()
-            items += [(at, len(items) + position, one) for position, (at, one) in enumerate(zip(known, codec_of(stream).restore(columns), strict=True))]
+            items += [
+                (at, len(items) + position, one)
+                for position, (at, one) in enumerate(zip(known, codec_of(stream).restore(columns), strict=True))
+            ]
     return [one for _, _, one in sorted(items, key=lambda item: item[:2])]

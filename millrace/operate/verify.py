@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from millrace.features.offline import backfill
 from millrace.features.parity import Mismatch, compare
 from millrace.loaded import Loaded
@@ -24,17 +22,21 @@ class Proof:
     """What was compared, and where the two differ.
 
     Attributes:
-        decisions: How many decisions were checked.
+        decisions: How many decisions were checked: those that a model scored.
         values: How many feature values.
         mismatches: Those that differ.
+        rows: The row of each, as `features.parity.explain` takes it.
     """
 
     decisions: int
     values: int
     mismatches: tuple[Mismatch, ...]
+    rows: tuple[Columns, ...]
 
 
-def verify(loaded: Loaded, history: LogHistory, since: int, until: int, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Proof:
+def verify(
+    loaded: Loaded, history: LogHistory, since: int, until: int, progress: Callable[[int, int], None] = lambda _done, _all: None
+) -> Proof:
     """Recompute every feature that decisions in [since, until) were made on, from the log alone, and compare.
 
     Args:
@@ -45,18 +47,21 @@ def verify(loaded: Loaded, history: LogHistory, since: int, until: int, progress
         progress: Told how many rows of how many are done.
     """
     rows = history.decided(since, until)
-    values, mismatches, checked = 0, [], 0
+    values, checked, decisions = 0, 0, set()
+    mismatches: list[Mismatch] = []
+    differing: list[Columns] = []
     for name, features in _read_by(loaded).items():
-        mine = take(rows, rows["policy"] == name) if size(rows) else rows
+        mine = take(rows, rows["policy"] == name)
         for start in range(0, size(mine), _AT_ONCE):
             part = take(mine, slice(start, start + _AT_ONCE))
             found, n = _part(loaded, history, features, part)
             mismatches += found
+            differing += [take(part, slice(one.row, one.row + 1)) for one in found]
             values += n
             checked += size(part)
+            decisions.update(part["id"].tolist())
             progress(checked, size(rows))
-    decisions = len(np.unique(rows["id"].astype(str))) if size(rows) else 0
-    return Proof(decisions, values, tuple(mismatches))
+    return Proof(len(decisions), values, tuple(mismatches), tuple(differing))
 
 
 def _read_by(loaded: Loaded) -> dict[str, list[Any]]:

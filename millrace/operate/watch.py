@@ -16,6 +16,7 @@ from millrace.monitors.drift import drift, profile
 from millrace.monitors.freshness import freshness
 from millrace.monitors.performance import performance
 from millrace.monitors.reading import Reading
+from millrace.operate.learn import Bench
 from millrace.policy.stages import Score
 from millrace.serve.engine import Engine
 from millrace.training.attribution import join_keys, label
@@ -65,7 +66,7 @@ def _drift(engine: Engine, history: History, monitor: Drift, now: int) -> Readin
     columns = [name for name in rows if name != "at"]
     first = take(rows, rows["at"] < rows["at"][0] + over)
     latest = take(rows, rows["at"] >= now - over)
-    called = {one.column: engine.loaded.names.get(id(one), one.column) for one in monitor.of.features}
+    called = {one.column: str(engine.loaded.names.get(id(one), one.column)) for one in monitor.of.features}
     reference = profile({called.get(column, column): first[column] for column in columns})
     recent = {called.get(column, column): latest[column] for column in columns}
     return drift(engine.loaded.name_of(monitor.of), reference, recent, monitor.of.heads, monitor.limit)
@@ -93,7 +94,7 @@ def _drop(engine: Engine, history: History, monitor: Drop, now: int) -> Reading 
         return None
     measured = metric(monitor.metric)
     found = estimate(monitor.metric, *labelled, seed=0, resamples=200)
-    if found.low is None or found.high is None:
+    if found.value is None or found.low is None or found.high is None:
         return None
     error = (found.high - found.low) / (2 * _SIGMAS)
     return performance(monitor.metric, found.value, error, at_gate, monitor.by, measured.larger_is_better)
@@ -110,26 +111,26 @@ def primary(loaded: Loaded) -> Model | None:
     return models[-1] if models else None
 
 
-def recent(engine: Engine, history: History, model: Model, outcome: Any, over: int, now: int) -> tuple[Array, Array, Array] | None:
+def recent(bench: Bench, history: History, model: Model, outcome: Any, over: int, now: int) -> tuple[Array, Array, Array] | None:
     """Return (predicted, observed, decision) of the latest rows a model was asked about whose outcome is known; None when there are none.
 
     Rows are those whose outcome's time ended within the last `over` microseconds, the latest few thousand of them. The prediction is the
     serving version's for the place where the row stood, on the features as they were served.
     """
-    version = _serving(engine, engine.loaded.name_of(model))
+    version = _serving(bench, bench.loaded.name_of(model))
     end = now - outcome.window
     rows = history.decided(end - over, end)
     if version is None or f"served {outcome.column}" not in rows:
         return None
     rows = take(rows, ~np.isnan(rows[f"served {outcome.column}"]))
     rows = take(rows, slice(max(size(rows) - _MOST_LABELLED, 0), None))
-    keys = join_keys(outcome, engine.loaded.system.request, engine.loaded.system.candidate)
+    keys = join_keys(outcome, bench.loaded.system.request, bench.loaded.system.candidate)
     observed = label(outcome, rows, history.events(outcome.stream, now), keys, now)
     rows, observed = take(rows, ~np.isnan(observed)), observed[~np.isnan(observed)]
     if not len(observed):
         return None
     features = {one.column: rows[f"served {one.column}"] for one in model.features}
-    predicted = engine.load(version).score({**features, **place_of(model, rows)})[outcome.column]
+    predicted = bench.versions.load(version).score({**features, **place_of(model, rows)})[outcome.column]
     _, decision = np.unique(rows["id"].astype(str), return_inverse=True)
     return predicted, observed, decision
 
@@ -143,7 +144,7 @@ def served(rows: Columns, model: Model) -> dict[str, Array]:
     return {"at": kept["at"], **{name: kept[f"served {name}"] for name in columns if f"served {name}" in kept}}
 
 
-def _serving(engine: Engine, model: str) -> str | None:
-    champion = engine.standing.champion
-    version = engine.home.releases.get(champion).versions.get(model) if champion else None
-    return version if version is not None and engine.versions.fits(version) else None
+def _serving(bench: Bench, model: str) -> str | None:
+    champion = bench.standing.champion
+    version = bench.home.releases.get(champion).versions.get(model) if champion else None
+    return version if version is not None and bench.versions.fits(version) else None

@@ -126,7 +126,9 @@ class Engine:
         earlier = self.home.log.find(type(request), request.id) if decision is not None else None
         for name in field_names(type(request)) if earlier is not None else ():
             if name != "at" and getattr(earlier, name) != getattr(request, name):
-                raise Conflict(f"{type(request).__name__} {request.id} was decided before with another {name}: give what is new an id of its own")
+                raise Conflict(
+                    f"{type(request).__name__} {request.id} was decided before with another {name}: give what is new an id of its own"
+                )
         return decision
 
     def answer(self, requests: Columns) -> list[Decision]:
@@ -167,10 +169,9 @@ class Engine:
     def _applied(self, rows: Mapping[str, Columns], _receipt: Receipt) -> None:
         """Bring what was just logged into the view, with what its decisions showed, before anyone is told."""
         batch = dict(rows)
-        decided = batch.pop(DECISION, None)
-        for stream in self.loaded.plan.streams if decided is not None else ():
-            if pair := shows(stream):
-                batch[stream.__name__] = shown_rows(stream, decided, self._asked(stream, pair[0], decided, batch))
+        if (decided := batch.pop(DECISION, None)) is not None:
+            shown = [(stream, pair[0]) for stream in self.loaded.plan.streams if (pair := shows(stream))]
+            batch |= {stream.__name__: shown_rows(stream, decided, self._asked(stream, asked, decided, rows)) for stream, asked in shown}
         with self._view_lock:
             self.view.apply(batch)
         self.clock.finish(self.home.log.last_known)
@@ -200,5 +201,3 @@ def _kept(loaded: Loaded) -> dict[str, tuple[str, ...]]:
                 columns.update(dict.fromkeys([*(one.column for one in model.features), *model.heads]))
         kept[loaded.name_of(pipeline)] = tuple(columns)
     return kept
-
-

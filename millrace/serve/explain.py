@@ -85,7 +85,7 @@ def _reasons(loaded: Loaded, releases: Releases, versions: Versions, record: Dec
         raise NotFound(f"{type(model.learner).__name__} does not say what each feature adds")
     rows = {one.column: _column(record.features[one.column]) for one in model.features if one.column in record.features}
     names = feature_names(loaded)
-    called = [names.get(column, column) for column in version.features]
+    called = [str(names.get(column, column)) for column in version.features]
     return [_strongest(called, shares[:-1]) for shares in np.asarray(version.contributions(rows)[model.heads[0]])]
 
 

@@ -67,13 +67,13 @@ class BoundIndex:
         """See `Index.top`."""
         return self.view.top(aggregate, take, self.watermark)
 
-    def newest(self, of: Any, take: int) -> Array:
+    def newest(self, field: Any, take: int) -> Array:
         """See `Index.newest`."""
-        return self.view.newest(of, take, self.watermark)
+        return self.view.newest(field, take, self.watermark)
 
-    def having(self, of: Any, values: Array) -> tuple[Array, Array]:
+    def having(self, field: Any, values: Array) -> tuple[Array, Array]:
         """See `Index.having`."""
-        return self.view.having(of, values)
+        return self.view.having(field, values)
 
 
 @dataclass(frozen=True)
@@ -140,9 +140,7 @@ class LiveFacts:
         named = {key if isinstance(key, str) else self.name(key): value for key, value in release.items()}
         versions = {key: value for key, value in named.items() if isinstance(value, str)}
         thresholds = {key: value for key, value in named.items() if not isinstance(value, str)}
-        changed = Installed(
-            self.installed.release, {**self.installed.versions, **versions}, {**self.installed.thresholds, **thresholds}
-        )
+        changed = Installed(self.installed.release, {**self.installed.versions, **versions}, {**self.installed.thresholds, **thresholds})
         return replace(self, installed=changed)
 
     def chance(self, name: str, ids: Array) -> Array:

@@ -25,7 +25,7 @@ class Home:
     """Everything a system keeps on one machine.
 
     Args:
-        folder: Where; made if need be. Holds `log/`, `millrace.sqlite`, `versions/` and `snapshots/`.
+        folder: Where; made if need be. Holds `log/`, `millrace.db`, `versions/` and `snapshots/`.
         loaded: The system.
         read_only: Only read the log; several readers may stand beside the one writer.
     """
@@ -34,7 +34,7 @@ class Home:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.log = Log.open(folder / "log", loaded.streams.values(), read_only=read_only)
-        self.database: Database = open_database(folder / "millrace.sqlite")
+        self.database: Database = open_database(folder)
         self.registry = Registry(self.database, folder)
         self.releases = Releases(self.database)
         self.journal = Journal(self.database)

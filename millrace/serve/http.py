@@ -33,7 +33,13 @@ MOST_RECORDS = 10_000
 MOST_BYTES = 16 * 1024 * 1024
 """How large a body may be, in bytes."""
 
-_STATUS: tuple[tuple[type[Exception], int], ...] = ((BadInput, 422), (NotFound, 404), (Conflict, 409), (Unavailable, 503), (MillraceError, 500))
+_STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (BadInput, 422),
+    (NotFound, 404),
+    (Conflict, 409),
+    (Unavailable, 503),
+    (MillraceError, 500),
+)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

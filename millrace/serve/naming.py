@@ -11,5 +11,5 @@ def feature_names(loaded: Loaded) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in loaded.of((Aggregate, Ratio, OnDemand)):
         if found.get(one.column, one.column) == one.column:
-            found[one.column] = loaded.names.get(id(one), one.column)
+            found[one.column] = str(loaded.names.get(id(one), one.column))
     return found

@@ -109,7 +109,12 @@ def _responses(answer: dict[str, Any], *refusals: str) -> dict[str, Any]:
 
 def _post(name: str, summary: str, body: dict[str, Any], answer: dict[str, Any], *refusals: str) -> dict[str, Any]:
     content = {"content": {"application/json": {"schema": body}}, "required": True}
-    return {"operationId": name, "summary": summary, "requestBody": content, "responses": _responses(answer, "409", "413", "422", "503", *refusals)}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "requestBody": content,
+        "responses": _responses(answer, "409", "413", "422", "503", *refusals),
+    }
 
 
 def _get(name: str, summary: str, answer: str, *refusals: str) -> dict[str, Any]:

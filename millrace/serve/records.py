@@ -14,7 +14,9 @@ SHOWN = "shown"
 """The action of a decision that ranks."""
 
 
-def records(d: Decisions, *, system: str, release: str, watermark: int, missed: list[str], kept: Mapping[str, tuple[str, ...]]) -> list[Decision]:
+def records(
+    d: Decisions, *, system: str, release: str, watermark: int, missed: list[str], kept: Mapping[str, tuple[str, ...]]
+) -> list[Decision]:
     """Return one record per request, in their order.
 
     Args:
@@ -29,7 +31,11 @@ def records(d: Decisions, *, system: str, release: str, watermark: int, missed: 
     order, starts, taken = _order(d)
     rows = {name: column[order] for name, column in d.rows.items()}
     lists = {name: _plain(rows[name]) for name in ("candidate", "source", "score", "propensity") if name in rows}
-    per_request = {name: _plain(d.requests[name]) for name in ("id", "at", "policy", "arm", "arm_share", "action", "answer", "shadow", "release") if name in d.requests}
+    per_request = {
+        name: _plain(d.requests[name])
+        for name in ("id", "at", "policy", "arm", "arm_share", "action", "answer", "shadow", "release")
+        if name in d.requests
+    }
     out = []
     for position in range(n):
         first, end = int(starts[position]), int(starts[position + 1])

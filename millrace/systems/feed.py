@@ -8,8 +8,8 @@ from millrace import (
     ALS,
     Array,
     AtMost,
-    Canary,
     Calibration,
+    Canary,
     Drift,
     Entity,
     Event,
@@ -126,7 +126,8 @@ ranker = Model(
     finished,
     liked,
     features=[plays, shows, finish, taste, recent, habit, skipping, likes, follows, looked, heat, age_hours, Viewer.country, Video.topic],
-    learner=GradientBoosting(trees=150),
+    learner=GradientBoosting(trees=100),
+    position=True,
 )
 
 trending = Trending(Watch.video, over="1d", take=150)
@@ -141,5 +142,12 @@ feed = System(
     candidate=Video,
     policy=Experiment({"ranked": Fallback(ranked, to=popular, after="150ms"), "popular": popular}, unit=Refresh.viewer, shares=(0.8, 0.2)),
     monitors=[Drift(ranker), Calibration(finished), Freshness("6h")],
-    retrain=Retrain(every="7d", on=[Drift, drop("auc", 0.05)], gate=NotWorse("ndcg@10"), rollout=Canary("10%", "100%", watch="4h")),
+    retrain=Retrain(
+        every="7d",
+        on=[Drift, drop("auc", 0.05)],
+        gate=NotWorse("ndcg@10"),
+        rollout=Canary("25%", "100%", watch="6h"),
+        history="14d",
+        warmup="7d",
+    ),
 )

@@ -107,9 +107,7 @@ risk = Model(
     features=[velocity, spent, usual, burned, caught, ring, unusual, Payment.cents, Merchant.category, Device.kind],
     learner=Calibrated(GradientBoosting(trees=150), by="sigmoid"),
 )
-scored = Pipeline(
-    Itself(), risk, Act({"decline": Cost(20, 120), "review": Precision(0.2)}, otherwise="approve", audit=0.005, to="review")
-)
+scored = Pipeline(Itself(), risk, Act({"decline": Cost(20, 120), "review": Precision(0.2)}, otherwise="approve", audit=0.005, to="review"))
 ruled = Pipeline(Itself(), Rules(suspicious), Act({"decline": 0.9, "review": 0.5}, otherwise="approve"))
 
 fraud = System(

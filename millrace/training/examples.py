@@ -146,7 +146,9 @@ def _judged(model: Model, request: type, candidate: type | None, history: Histor
     judgements = history.events(stream, until)
     way = references(stream, request)
     if len(way) != 1:
-        raise TrainingError(f"Judged({stream.__name__}): give it one field of type Ref[{request.__name__}], to say which request was judged")
+        raise TrainingError(
+            f"Judged({stream.__name__}): give it one field of type Ref[{request.__name__}], to say which request was judged"
+        )
     requests = history.events(request, until)
     at = dict(zip(requests["id"].tolist(), range(size(requests)), strict=True))
     found = np.array([at.get(one, -1) for one in judgements[way[0].name].tolist()], dtype=np.int64)

@@ -123,7 +123,9 @@ def _split(everything: Examples, horizon: int, champion: Champion | None) -> Spl
         return split
     new = int((everything.at >= champion.learned_until).sum())
     if new < _LEAST_NEW:
-        raise TrainingError(f"only {new} labelled rows are newer than the champion, {_LEAST_NEW} are needed to judge a challenger: wait for more")
+        raise TrainingError(
+            f"only {new} labelled rows are newer than the champion, {_LEAST_NEW} are needed to judge a challenger: wait for more"
+        )
     return Split(champion.learned_until, horizon)
 
 
@@ -146,7 +148,9 @@ def judge(model: Model, champion: Champion | None, later: Examples, scores: Mapp
     kept = ~np.isnan(later.labels[head])
     labels, group = later.labels[head][kept], later.group[kept]
     if len(labels) == 0 or labels.min() == labels.max():
-        raise TrainingError(f"the later rows hold {len(labels)} labels of {head}, all alike: there is nothing to judge a model on; wait for more")
+        raise TrainingError(
+            f"the later rows hold {len(labels)} labels of {head}, all alike: there is nothing to judge a model on; wait for more"
+        )
     measured = metric(gate.metric)
     value = measured.of({"score": scores[head][kept], "label": labels, "group": group})
     if champion is None:

@@ -27,6 +27,7 @@ ORDER = [
     "walk",
     "system",
     "loaded",
+    "module",
     "checks",
     "loading",  # a user's module is read, named, checked and planned here
     "serve",  # the engine: what it serves, the loop above it operates

@@ -75,7 +75,9 @@ def oracle(take: str, decided: dict[str, Any], events: dict[str, Any], horizon: 
         fitting = [
             r
             for r in range(len(decided["at"]))
-            if decided["person"][r] == events["person"][e] and decided["candidate"][r] == events["thing"][e] and decided["at"][r] <= events["at"][e]
+            if decided["person"][r] == events["person"][e]
+            and decided["candidate"][r] == events["thing"][e]
+            and decided["at"][r] <= events["at"][e]
         ]
         if fitting:
             owner = max(fitting, key=lambda r: (decided["at"][r], r))
@@ -100,7 +102,9 @@ names = st.sampled_from(["a", "b"])
 
 @given(
     decided=st.lists(st.tuples(st.integers(0, 40), names, names), max_size=12),
-    events=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20), names, names, st.integers(0, 9)), max_size=15, unique_by=lambda e: e[0] + e[1]),
+    events=st.lists(
+        st.tuples(st.integers(0, 60), st.integers(0, 20), names, names, st.integers(0, 9)), max_size=15, unique_by=lambda e: e[0] + e[1]
+    ),
     horizon=st.integers(0, 80),
     take=st.sampled_from([used, minutes, latest, agreed]),
 )

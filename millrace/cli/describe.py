@@ -1,0 +1,188 @@
+"""`millrace check`: what a module declares, read back as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from millrace.cli.printing import console, number, table
+from millrace.cli.written import named, spelt, written
+from millrace.features.declare import Aggregate, OnDemand, Ratio, key_name
+from millrace.loaded import Loaded
+from millrace.policy.pipeline import Pipeline
+from millrace.policy.sources import Source, Union
+from millrace.policy.stages import Score
+from millrace.schema import Entity, Field, Request, field_names
+from millrace.serve.naming import feature_names
+from millrace.types import duration
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.tree import Tree
+
+
+def describe(loaded: Loaded) -> None:
+    """Print what a system is asked, what it knows, how it decides, and what watches it; then what is declared and does nothing."""
+    out, system = console(), loaded.system
+    chosen = f"chooses among {system.candidate.__name__}" if system.candidate is not None else "acts on the request itself"
+    out.print(f"{loaded.name}: answers {system.request.__name__}, {chosen}\n", style="bold")
+    parts = [_classes(loaded), _features(loaded), _models(loaded), _policy(loaded), _operation(loaded)]
+    for part in parts:
+        if part is not None:
+            out.print(part)
+            out.print()
+    for warning in loaded.warnings:
+        out.print(f"warning: {warning}", style="yellow")
+    said = f"{len(loaded.warnings)} warnings" if loaded.warnings else "no warnings"
+    out.print(f"{loaded.path} is sound, {said}; hash {loaded.hash}")
+
+
+def _classes(loaded: Loaded) -> Table:
+    rows = table("What is asked, what exists, what happens", "class", "is", "fields")
+    order = {"request": 0, "entity": 1, "event": 2}
+    for kind, one in sorted(((_kind(one), one) for one in loaded.streams.values()), key=lambda pair: (order[pair[0]], pair[1].__name__)):
+        fields = [_field(Field(one, name)) for name in field_names(one) if name not in ("id", "at")]
+        rows.add_row(one.__name__, kind, ", ".join(fields) or "–")
+    return rows
+
+
+def _kind(one: type) -> str:
+    return "request" if issubclass(one, Request) else "entity" if issubclass(one, Entity) else "event"
+
+
+def _field(field: Field) -> str:
+    shown = f"{field.name} → {field.refers_to.__name__}" if field.refers_to is not None else f"{field.name}: {field.kind}"
+    return f"{shown} or none" if field.optional else shown
+
+
+def _features(loaded: Loaded) -> Table | None:
+    rows = table("Features", "name", "what", "per", "over", "hop", "if none", "used by")
+    names, users = feature_names(loaded), _users(loaded)
+    for column, one in loaded.plan.features.items():
+        used = ", ".join(dict.fromkeys(users.get(column, ())))
+        if isinstance(one, Aggregate):
+            keys = ", ".join(key_name(key) for key in one.per)
+            hop = "–" if one.window.is_lifetime else duration(one.window.hop)
+            name = "–" if names[column] == column else names[column]
+            rows.add_row(name, _aggregated(one), keys, str(one.window), hop, _default(one.default), used)
+        else:
+            rows.add_row(names.get(column, column), _made(one, names), "", "", "", "", used)
+    return rows if rows.row_count else None
+
+
+def _aggregated(one: Aggregate) -> str:
+    what = one.of.column if isinstance(one.of, Field) or one.value is not None else one.of.__name__
+    return f"{one.op} of {what}" + (f" if {one.where.column}" if one.where is not None else "")
+
+
+def _default(value: Any) -> str:
+    return "missing" if value is None else number(value)
+
+
+def _made(one: Any, names: dict[str, str]) -> str:
+    if isinstance(one, Ratio):
+        prior = f", prior {one.prior[0]:g} in {one.prior[1]:g}" if any(one.prior) else ""
+        return f"{names[one.top.column]} / {names[one.bottom.column]}{prior}"
+    if isinstance(one, OnDemand):
+        said = (one.function.__doc__ or "").strip().splitlines()
+        return said[0] if said else f"function of {', '.join(names.get(need.column, need.column) for need in one.needs) or 'attributes'}"
+    return f"{one.kind} attribute"
+
+
+def _users(loaded: Loaded) -> dict[str, list[str]]:
+    """Return who reads each feature, by its column."""
+    users: dict[str, list[str]] = {}
+    for reader, read in _readings(loaded):
+        for one in read:
+            users.setdefault(one.column, []).append(reader)
+    return users
+
+
+def _readings(loaded: Loaded) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    for name, model in loaded.models.items():
+        yield name, model.features
+    for one in loaded.of(Source):
+        if not isinstance(one, Union):
+            yield loaded.name_of(one), one.features()
+    for pipeline in loaded.of(Pipeline):
+        for stage in pipeline.stages:
+            if not isinstance(stage, Score):
+                yield loaded.name_of(stage), stage.features()
+    names = feature_names(loaded)
+    for column, one in loaded.plan.features.items():
+        needs = one.needs if isinstance(one, OnDemand) else (one.top, one.bottom) if isinstance(one, Ratio) else ()
+        yield names.get(column, column), needs
+
+
+def _models(loaded: Loaded) -> Table | None:
+    rows = table("Models", "name", "learner", "predicts", "from", "features", numbers=("features",))
+    for name, model in loaded.models.items():
+        heads = "\n".join(f"{named(loaded, one)}: {one.column}" if named(loaded, one) else one.column for one in model.outcomes)
+        rows.add_row(name, spelt(loaded, model.learner), heads, spelt(loaded, model.examples), number(len(model.features)))
+    return rows if rows.row_count else None
+
+
+def _policy(loaded: Loaded) -> Tree:
+    from rich.tree import Tree
+
+    root = Tree("Policy", style="bold", guide_style="dim")
+    _grow(loaded, root, loaded.system.policy, "")
+    return root
+
+
+def _grow(loaded: Loaded, above: Tree, policy: Any, said: str) -> None:
+    """Add a policy, and what it is made of, below a branch."""
+    if isinstance(policy, Pipeline):
+        branch = above.add(f"{said}{loaded.name_of(policy)}", style="not bold")
+        sources = policy.source.sources if isinstance(policy.source, Union) else (policy.source,)
+        for source in sources:
+            branch.add(f"propose  {spelt(loaded, source)}")
+        for stage in policy.stages:
+            branch.add(_step(loaded, stage))
+        return
+    inner = list(_inner(policy))
+    settings = [f"{name} {_set(loaded, value)}" for name, value in vars(policy).items() if _is_setting(value, inner)]
+    branch = above.add(f"{said}{type(policy).__name__}{': ' if settings else ''}{', '.join(settings)}", style="not bold")
+    for name, one in inner:
+        _grow(loaded, branch, one, "" if name == loaded.name_of(one) else f"{name}: ")
+
+
+def _step(loaded: Loaded, stage: Any) -> str:
+    if isinstance(stage, Score):
+        return f"score    {loaded.name_of(stage.model)}"
+    return f"{'choose ' if stage.draws else 'refine '}  {spelt(loaded, stage)}"
+
+
+def _inner(policy: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the policies directly inside one, each with what it is there."""
+    for name, value in vars(policy).items():
+        if hasattr(value, "decide"):
+            yield name, value
+        elif isinstance(value, tuple):
+            yield from ((str(key), one) for key, one in (pair for pair in value if isinstance(pair, tuple)) if hasattr(one, "decide"))
+
+
+def _is_setting(value: Any, inner: list[tuple[str, Any]]) -> bool:
+    policies = [one for _, one in inner]
+    held = [one for pair in value if isinstance(pair, tuple) for one in pair] if isinstance(value, tuple) else [value]
+    return value is not None and not any(one is policy for one in held for policy in policies)
+
+
+def _set(loaded: Loaded, value: Any) -> str:
+    return written(loaded, value) if not isinstance(value, tuple) else " / ".join(written(loaded, one) for one in value)
+
+
+def _operation(loaded: Loaded) -> Table:
+    rows = table("Operation", "what", "how")
+    for one in loaded.system.monitors:
+        rows.add_row("watch", spelt(loaded, one))
+    retrain = loaded.system.retrain
+    if retrain is None:
+        rows.add_row("retrain", "never by itself")
+    else:
+        on = f", on {written(loaded, retrain.on)}" if retrain.on else ""
+        rows.add_row("retrain", f"every {retrain.every}{on}" if retrain.every else f"only{on[1:]}")
+        rows.add_row("examples", f"of the last {retrain.history}")
+        rows.add_row("gate", spelt(loaded, retrain.gate))
+        rows.add_row("roll out", spelt(loaded, retrain.rollout) if retrain.rollout is not None else "at once")
+    return rows

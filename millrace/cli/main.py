@@ -1,0 +1,197 @@
+"""`millrace`: what it can be asked to do, in the order in which one needs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from millrace.about import VERSION
+from millrace.errors import MillraceError
+
+app = typer.Typer(
+    name="millrace",
+    help="Run production machine-learning systems, each declared in one Python module.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+System = Annotated[str, typer.Argument(help="The module that declares the system: a file (feed.py) or an import path (shop.feed).")]
+Where = Annotated[Path, typer.Option("--home", help="The folder that keeps its log, models and snapshots.", envvar="MILLRACE_HOME")]
+HOME = Path(".millrace")
+
+BEGIN, LEARN, RUN, LOOK = "Begin", "Learn", "Run", "Look"
+
+
+def main() -> None:
+    """Run the command line; an error a user can act on is one sentence and exit status 1."""
+    try:
+        app()
+    except MillraceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+    if version:
+        print(f"millrace {VERSION}")
+        raise typer.Exit
+
+
+@app.command(rich_help_panel=BEGIN)
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the page and the figures are written.")] = HOME / "demo",
+    days: Annotated[int, typer.Option(help="How many simulated days.", min=4)] = 18,
+    seed: Annotated[int, typer.Option(help="Of the world and of everything drawn.")] = 7,
+) -> None:
+    """Watch a feed live some weeks in a simulated world: serve, learn, drift, notice, recover."""
+    from millrace.demo.run import run
+
+    run(out, days=days, seed=seed)
+
+
+@app.command(rich_help_panel=BEGIN)
+def new(
+    name: Annotated[str, typer.Argument(help="What the system is called.")],
+    kind: Annotated[str, typer.Option(help="rank (choose among candidates) or score (act on one request).")] = "rank",
+) -> None:
+    """Write the module of a new system that runs."""
+    from millrace.cli.scaffold import scaffold
+
+    for line in scaffold(name, kind, Path.cwd()):
+        print(line)
+
+
+@app.command(rich_help_panel=BEGIN)
+def check(system: System) -> None:
+    """Check a module and print what it declares: features, models, sources, policies."""
+    from millrace.cli.describe import describe
+    from millrace.loading import load
+
+    describe(load(system))
+
+
+@app.command("import", rich_help_panel=LEARN)
+def import_(
+    system: System,
+    stream: Annotated[str, typer.Argument(help="The class the rows are of: Watch, Video, Refresh.")],
+    file: Annotated[Path, typer.Argument(help="A .parquet, .csv or .jsonl file.", exists=True, dir_okay=False)],
+    field: Annotated[list[str], typer.Option("--field", "-f", help="field=column, where the names differ.")] = [],  # noqa: B006
+    constant: Annotated[list[str], typer.Option("--constant", "-c", help="field=value, the same for all rows.")] = [],  # noqa: B006
+    timezone: Annotated[str, typer.Option(help="What time zone times without one are in, such as UTC.")] = "",
+    known: Annotated[str, typer.Option(help="When rows became known: at (when they happened), now, or a column.")] = "at",
+    decided: Annotated[str, typer.Option(help="Rows are requests that were decided: the column of the candidate taken.")] = "",
+    home: Where = HOME,
+) -> None:
+    """Bring history into the log; rows that are wrong are set aside in a file, each with its reason."""
+    from millrace.cli.bring import bring
+
+    bring(system, stream, file, dict(_pairs(field)), dict(_pairs(constant)), timezone or None, known, decided or None, home)
+
+
+@app.command(rich_help_panel=LEARN)
+def train(
+    system: System,
+    promote: Annotated[bool, typer.Option(help="Let what passes its gate serve at once.")] = True,
+    seed: Annotated[int, typer.Option(help="Of the learners.")] = 0,
+    home: Where = HOME,
+) -> None:
+    """Train every model on the log, gate each against its champion, and release what passed."""
+    from millrace.cli.learn import train as work
+
+    work(system, home, promote=promote, seed=seed)
+
+
+@app.command(rich_help_panel=LEARN)
+def evaluate(system: System, home: Where = HOME) -> None:
+    """Measure the serving models on the latest decisions whose outcomes are known."""
+    from millrace.cli.measure import evaluate as work
+
+    work(system, home)
+
+
+@app.command(rich_help_panel=RUN)
+def serve(
+    system: System,
+    host: Annotated[str, typer.Option(help="The address to listen on; loopback unless you say otherwise.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port.", min=0, max=65535)] = 8000,
+    operate: Annotated[bool, typer.Option(help="Also watch, retrain and roll out.")] = True,
+    home: Where = HOME,
+) -> None:
+    """Serve the system over HTTP: decide, events, outcomes, explanations, metrics."""
+    from millrace.cli.serving import serve as work
+
+    work(system, home, host, port, operate=operate)
+
+
+@app.command(rich_help_panel=LOOK)
+def status(system: System, home: Where = HOME) -> None:
+    """Print where the system stands: its releases, trainings, alerts, and what the log holds."""
+    from millrace.cli.look import status as work
+
+    work(system, home)
+
+
+@app.command(rich_help_panel=LOOK)
+def explain(system: System, decision: Annotated[str, typer.Argument(help="The id of a decision.")], home: Where = HOME) -> None:
+    """Print a decision as it was logged, and why it was made so."""
+    from millrace.cli.why import explain as work
+
+    work(system, decision, home)
+
+
+@app.command(rich_help_panel=LOOK)
+def verify(
+    system: System,
+    last: Annotated[int, typer.Option(help="How many of the latest decisions to check; 0 is all.", min=0)] = 0,
+    home: Where = HOME,
+) -> None:
+    """Prove on your own log that training sees the numbers that serving saw; print any mismatch with the events behind it."""
+    from millrace.cli.proof import verify as work
+
+    sys.exit(work(system, last, home))
+
+
+@app.command(rich_help_panel=RUN)
+def promote(system: System, release: Annotated[str, typer.Argument(help="The release, such as r0003-1f3a9c.")], home: Where = HOME) -> None:
+    """Let a release serve everyone."""
+    from millrace.cli.learn import promote as work
+
+    work(system, release, home)
+
+
+@app.command(rich_help_panel=RUN)
+def rollback(system: System, home: Where = HOME) -> None:
+    """Go back to the release that served before, and end any rollout."""
+    from millrace.cli.learn import rollback as work
+
+    work(system, home)
+
+
+@app.command(rich_help_panel=BEGIN)
+def data(
+    name: Annotated[str, typer.Argument(help="The data set; without one, list them.")] = "",
+    home: Where = HOME,
+) -> None:
+    """Import a public data set, train on its past, and print our figure beside the baselines."""
+    from millrace.cli.public import public
+
+    public(name, home)
+
+
+def _pairs(given: list[str]) -> list[tuple[str, str]]:
+    from millrace.errors import BadInput
+
+    pairs = []
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name:
+            raise BadInput(f"{one!r} is not written name=value")
+        pairs.append((name, value))
+    return pairs

@@ -1,0 +1,67 @@
+"""`millrace verify`: replay parity, proven on one's own log, and any mismatch with the events behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from millrace.cli.opening import Desk, reading
+from millrace.cli.printing import console, number, progress, table, when
+from millrace.features.parity import Mismatch
+from millrace.features.parity import explain as evidence
+from millrace.operate.verify import verify as proven
+from millrace.serve.naming import feature_names
+from millrace.types import EVER, Columns, size
+
+_SHOWN = 10
+"""How many mismatches are shown."""
+_EVENTS = 5
+"""How many of the events behind a value are shown, the latest."""
+
+
+def verify(system: str, last: int, folder: Path) -> int:
+    """Recompute the features of logged decisions from the log alone, print the proof, and return the exit status: 1 on a mismatch.
+
+    Args:
+        system: The module.
+        last: How many of the latest decisions to check; 0 is all.
+        folder: The system's home.
+    """
+    with reading(system, folder) as desk:
+        with progress() as shown:
+            task = shown.add_task("recomputing", total=None, said="")
+
+            def tell(done: int, rows: int) -> None:
+                shown.update(task, completed=done, total=rows, said=f"{done:,} rows")
+
+            proof = proven(desk.loaded, desk.history, _since(desk, last), -EVER, tell)
+        out = console()
+        out.print(f"decisions {number(proof.decisions)}, values {number(proof.values)}, mismatches {number(len(proof.mismatches))}")
+        for mismatch, row in zip(proof.mismatches[:_SHOWN], proof.rows[:_SHOWN], strict=True):
+            out.print()
+            _print_mismatch(desk, mismatch, row)
+        if len(proof.mismatches) > _SHOWN:
+            out.print(f"\nand {number(len(proof.mismatches) - _SHOWN)} more")
+        return 1 if proof.mismatches else 0
+
+
+def _since(desk: Desk, last: int) -> int:
+    """Return the instant from which the last so many decisions were asked."""
+    rows = desk.history.decided(EVER, -EVER)
+    if not last or not size(rows):
+        return EVER
+    _, first = np.unique(rows["id"].astype(str), return_index=True)
+    return int(np.sort(rows["at"][first])[-last:][0])
+
+
+def _print_mismatch(desk: Desk, mismatch: Mismatch, row: Columns) -> None:
+    out = console()
+    name = feature_names(desk.loaded).get(mismatch.column, mismatch.column)
+    out.print(f"{mismatch.id}, {row['candidate'][0]}: {name} was served as {mismatch.served!r}, the log says {mismatch.recomputed!r}")
+    for one in evidence(desk.loaded.plan, mismatch.column, row, desk.history.events):
+        keys = ", ".join(map(str, one.keys))
+        events = table(f"{one.column} of {keys}: {number(size(one.events))} events count", "id", "at", "known")
+        for at in range(max(size(one.events) - _EVENTS, 0), size(one.events)):
+            events.add_row(str(one.events["id"][at]), when(one.events["at"][at]), when(one.events["known"][at]))
+        out.print(events)

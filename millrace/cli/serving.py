@@ -1,0 +1,97 @@
+"""`millrace serve`: a system behind HTTP, and beside it, in a thread of its own, whoever operates it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from millrace.cli.opening import writing
+from millrace.cli.printing import console
+from millrace.loaded import Loaded
+from millrace.loading import load
+from millrace.operate.loop import Operator
+from millrace.serve.app import free_port, run
+from millrace.serve.engine import Engine
+from millrace.serve.http import create_app
+
+log = logging.getLogger("millrace.operate")
+
+OPERATE_EVERY_S = 5.0
+"""How often the operator looks whether something is due, in seconds."""
+
+
+def serve(system: str, folder: Path, host: str, port: int, *, operate: bool) -> None:
+    """Serve a system until SIGTERM or SIGINT; what was accepted is finished, and a snapshot saved for the next start.
+
+    Args:
+        system: The module; it is checked before anything starts.
+        folder: The system's home.
+        host: The address to listen on.
+        port: The port; 0 takes any free one.
+        operate: Also watch, retrain and roll out; else only install the releases that others promote.
+
+    Raises:
+        DeclarationError: The module is wrong.
+        Conflict: Another process writes to the log.
+        Unavailable: The port is taken.
+    """
+    loaded = load(system)
+    port = free_port(host, port)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with writing(loaded, folder) as home:
+        engine = Engine(loaded, home)
+        step = Operator(engine).step if operate else _only_reload(engine)
+        with _every(OPERATE_EVERY_S, engine, step):
+            _announce(loaded, folder, f"http://{host}:{port}", operate)
+            run(create_app(engine), host, port)
+
+
+def _only_reload(engine: Engine) -> Callable[[int], list[str]]:
+    def step(_: int) -> list[str]:
+        return [f"{engine.standing.champion} serves"] if engine.reload() else []
+
+    return step
+
+
+@contextmanager
+def _every(seconds: float, engine: Engine, step: Callable[[int], list[str]]) -> Iterator[None]:
+    """Call `step` with the present every so many seconds while the block runs; what it raises is logged, and it is called again."""
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(seconds):
+            try:
+                for said in step(engine.clock.now()):
+                    log.info("%s", said)
+            except Exception:
+                log.exception("the operator failed; it tries again in %g s", seconds)
+
+    thread = threading.Thread(target=work, name="millrace-operator", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=2 * seconds)
+
+
+def _announce(loaded: Loaded, folder: Path, url: str, operate: bool) -> None:
+    out = console()
+    request = loaded.system.request.__name__
+    out.print(f"{loaded.name} on {url}, its log and models in {folder}" + (", operated" if operate else ""))
+    for method, path, what in _ROUTES:
+        out.print(f"  {method:<5}{url}{path:<28}{what.format(request=request)}")
+    out.print("Ctrl-C ends it; what was accepted is finished first.")
+
+
+_ROUTES = (
+    ("POST", "/v1/decide", "decide one {request}, or a list"),
+    ("POST", "/v1/events", "events and entities, each with its type"),
+    ("POST", "/v1/decisions/<id>/outcome", "what came of a decision"),
+    ("GET", "/v1/decisions/<id>/explain", "why it was decided so"),
+    ("GET", "/openapi.json", "all of it, typed"),
+    ("GET", "/metrics", "for Prometheus; /healthz and /readyz for probes"),
+)

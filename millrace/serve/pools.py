@@ -1,0 +1,84 @@
+"""Threads for calls that may be abandoned: a call that hangs costs its thread, and nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any, TypeAlias
+
+_WORKERS = 16
+"""How many calls of one depth run at a time."""
+
+_Task: TypeAlias = "tuple[Future[Any], Callable[[], Any]]"
+
+
+class Pools:
+    """Threads for the calls of `attempt`, a pool per depth: a call waits only for calls deeper than itself, so none waits for ever.
+
+    The threads are daemons: one that hangs does not keep the process from ending.
+    """
+
+    def __init__(self) -> None:
+        self._pools: dict[int, _Pool] = {}
+        self._lock = threading.Lock()
+
+    def submit(self, depth: int, call: Callable[[], Any]) -> Future[Any]:
+        """Run a call on a thread of its depth. Until a thread takes it, its future can be cancelled; after `close` it is."""
+        with self._lock:
+            if depth not in self._pools:
+                self._pools[depth] = _Pool(f"attempt-{depth}")
+        return self._pools[depth].submit(call)
+
+    def close(self) -> None:
+        """Let running calls end and take no more."""
+        with self._lock:
+            for pool in self._pools.values():
+                pool.close()
+
+
+class _Pool:
+    """Up to a number of threads that take calls from one queue; started as they are needed."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._unclaimed = 0  # calls that no thread has taken, less threads that wait for one
+        self._is_open = True
+
+    def submit(self, call: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        with self._lock:
+            if not self._is_open:
+                future.cancel()
+                return future
+            self._unclaimed += 1
+            if self._unclaimed > 0 and self._threads < _WORKERS:
+                self._threads += 1
+                threading.Thread(target=self._run, name=f"{self._name}-{self._threads}", daemon=True).start()
+        self._tasks.put((future, call))
+        return future
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                self._unclaimed -= 1
+            task = self._tasks.get()
+            if task is None:
+                return
+            future, call = task
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(call())
+            except BaseException as error:  # whoever waits for it hears of it, and the thread goes on
+                future.set_exception(error)
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_open = False
+            for _ in range(self._threads):
+                self._tasks.put(None)
