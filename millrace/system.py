@@ -9,8 +9,6 @@ from millrace.errors import DeclarationError, brief
 from millrace.schema import Entity, Request
 from millrace.training.declare import Retrain
 
-DELIVERIES = ("request", "log", "nightly")
-
 
 @dataclass(frozen=True, eq=False, init=False)
 class System:
@@ -22,7 +20,6 @@ class System:
         candidate: The Entity class it chooses among; None when the request itself is the one candidate.
         monitors: What watches it: `Drift`, `Calibration`, `Freshness`, `drop(...)`.
         retrain: When its models are trained anew; None never trains by itself.
-        on: How it is asked: "request" (someone waits), "log" (requests are events that arrive) or "nightly" (in batch).
     """
 
     request: Any
@@ -30,7 +27,6 @@ class System:
     candidate: Any
     monitors: tuple[Any, ...]
     retrain: Retrain | None
-    on: str
 
     def __init__(
         self,
@@ -40,7 +36,6 @@ class System:
         candidate: Any = None,
         monitors: Any = (),
         retrain: Retrain | None = None,
-        on: str = "request",
     ) -> None:
         if not (isinstance(request, type) and issubclass(request, Request)):
             raise DeclarationError(f"System({brief(request)}): not a Request class; declare what is asked with class Ask(Request)")
@@ -48,11 +43,9 @@ class System:
             raise DeclarationError(f"System(candidate={brief(candidate)}): not an Entity class; name the class of what it chooses among")
         if not hasattr(policy, "decide") or isinstance(policy, type):
             raise DeclarationError(f"System(policy={brief(policy)}): not a policy; use a Pipeline, or what wraps one")
-        if on not in DELIVERIES:
-            raise DeclarationError(f"System(on={on!r}): use one of {', '.join(DELIVERIES)}")
         if retrain is not None and not isinstance(retrain, Retrain):
             raise DeclarationError(f"System(retrain={brief(retrain)}): not a schedule; use Retrain(every=...)")
         watching = tuple(monitors) if isinstance(monitors, list | tuple) else (monitors,)
-        settings = {"request": request, "policy": policy, "candidate": candidate, "monitors": watching, "retrain": retrain, "on": on}
+        settings = {"request": request, "policy": policy, "candidate": candidate, "monitors": watching, "retrain": retrain}
         for name, value in settings.items():
             object.__setattr__(self, name, value)
