@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from millrace.demo.story import Story
-from millrace.demo.truth import Truth
+from millrace.demo.truth import Truth, Worth
 from millrace.experiments.effect import effect
 from millrace.loaded import Loaded
 from millrace.operate.verify import Proof
@@ -23,9 +23,11 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         days: Simulated days.
         decisions: Decisions served.
-        true_lift: Expected completions over those of popularity on the same requests, less 1, since a model first served.
-        measured_lift: The same as the experiment in the log measured it, on other viewers.
+        true_lift: Expected completions in the arm with the model over those in the arm with popularity, less 1, since a model first served.
+        measured_lift: The same as the experiment measured it from what happened.
         measured_low, measured_high: Its 95 % interval.
+        true_lift_alone: The arm with the model over popularity in the same world without any model. It is larger than the lift between
+            the arms when popularity, beside a model, shows what the model has found.
         shock_at, noticed_at, recovered_at: When tastes changed, when a monitor first said so, when a model that had learned from the new
             tastes served everyone. ISO 8601; None for never.
         hours_to_notice, hours_to_recover: From the shock.
@@ -46,6 +48,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     measured_lift: float
     measured_low: float
     measured_high: float
+    true_lift_alone: float
     shock_at: str
     noticed_at: str | None
     recovered_at: str | None
@@ -66,10 +69,14 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         """Return them as lines for people."""
         return [
             ("decisions served", f"{self.decisions:,} in {self.days:g} simulated days"),
-            ("true lift over popularity", f"{self.true_lift:+.1%} completions"),
+            ("true lift over the popularity arm", f"{self.true_lift:+.1%} completions"),
             (
                 "measured by the experiment",
                 f"{self.measured_lift:+.1%}  (95 % interval {self.measured_low:+.1%} to {self.measured_high:+.1%})",
+            ),
+            (
+                "true lift over popularity alone",
+                f"{self.true_lift_alone:+.1%}  (beside a model, popularity shows what the model has found)",
             ),
             ("tastes changed", _shown(self.shock_at)),
             ("noticed", f"{_shown(self.noticed_at)}{_after(self.hours_to_notice)}"),
@@ -94,7 +101,7 @@ def _after(hours: float | None) -> str:
 
 
 def figures(
-    loaded: Loaded, history: Any, home: Home, truth: Truth, story: Story, proof: Proof, waits: Array, seconds: float, now: int
+    loaded: Loaded, history: Any, home: Home, truth: Truth, alone: Worth, story: Story, proof: Proof, waits: Array, seconds: float, now: int
 ) -> Figures:
     """Return the figures of a run that has ended.
 
@@ -103,6 +110,7 @@ def figures(
         history: Its log, as training reads it.
         home: Where its releases and alerts are.
         truth: What the world knows.
+        alone: What popularity earned in the same world without a model.
         story: What happened when.
         proof: Of replay parity.
         waits: How long single decisions took, milliseconds. Shape (n,).
@@ -116,12 +124,13 @@ def figures(
     recovered = _recovered(home, loaded.name, story.shock)
     measured = _measured(loaded, history, first, now)
     return Figures(
-        days=(now - story.start) / DAY,
-        decisions=truth.decisions + len(waits),
-        true_lift=truth.lift("ranked", "popular", first),
+        days=story.day(story.end),
+        decisions=truth.worth.requests + len(waits),
+        true_lift=truth.worth.mean(first, "ranked") / truth.worth.mean(first, "popular") - 1,
         measured_lift=measured.lift,
         measured_low=measured.low,
         measured_high=measured.high,
+        true_lift_alone=truth.worth.mean(first, "ranked") / alone.mean(first) - 1,
         shock_at=moment(story.shock).isoformat(),
         noticed_at=None if noticed is None else moment(noticed).isoformat(),
         recovered_at=None if recovered is None else moment(recovered).isoformat(),

@@ -34,7 +34,7 @@ def _news(story: Story) -> list[tuple[int, str]]:
         if kept.is_news(at, sentence):
             told.append((at, sentence))
         kept.done.append((at, sentence))
-    return sorted([*told, (story.shock, "tastes change: a shock that nobody is told of")])
+    return sorted([*told, (story.shock, "tastes change: a shock that nobody is told of")], key=lambda news: news[0])
 
 
 def _worth(truth: Truth, story: Story) -> Any:
@@ -83,7 +83,7 @@ def _marks(story: Story) -> list[tuple[int, str, str]]:
     if alarms:
         marks.append((min(alarms), "noticed", _INK))
     served = [(at, sentence.split()[0]) for at, sentence in story.done if " serves" in sentence]
-    return marks + [(at, name.split("-")[0], _OURS) for at, name in served]
+    return [*marks, *((at, name.split("-")[0], _OURS) for at, name in served)]
 
 
 def _lift(found: Figures) -> Any:
@@ -99,7 +99,13 @@ def _lift(found: Figures) -> Any:
         x=[found.measured_lift], y=["measured by the experiment"], error_x=spread, mode="markers", marker={"size": 12, "color": _OURS}
     )
     figure.add_scatter(
-        x=[found.true_lift], y=["true, known to the world"], mode="markers", marker={"size": 13, "color": _BEST, "symbol": "diamond"}
+        x=[found.true_lift], y=["true, between the arms"], mode="markers", marker={"size": 13, "color": _BEST, "symbol": "diamond"}
+    )
+    figure.add_scatter(
+        x=[found.true_lift_alone],
+        y=["true, over popularity without a model"],
+        mode="markers",
+        marker={"size": 13, "color": _BEST, "symbol": "diamond-open"},
     )
     figure.add_vline(x=0, line={"color": _THEIRS})
     figure.update_xaxes(title="lift in completions over popularity", tickformat="+.0%")

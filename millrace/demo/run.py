@@ -13,7 +13,7 @@ import numpy as np
 from millrace.demo.figures import Figures, figures
 from millrace.demo.page import page
 from millrace.demo.story import Story
-from millrace.demo.truth import Truth
+from millrace.demo.truth import Truth, Worth
 from millrace.loading import load
 from millrace.log.streams import codec_of
 from millrace.operate.loop import Operator
@@ -26,6 +26,7 @@ from millrace.types import DAY, Array, size, take
 from millrace.worlds.feed import START, FeedWorld
 
 _REQUESTS_PER_DAY = 1_000
+_VIDEOS = 800
 _TIMED = 300
 
 
@@ -41,7 +42,7 @@ def run(out: Path, *, days: int, seed: int) -> Figures:
     out.mkdir(parents=True)
     loaded = load("millrace.systems.feed")
     shock = START + int(days * DAY * 0.6)
-    world = FeedWorld(seed, requests_per_day=_REQUESTS_PER_DAY, videos=800, shock_at=shock)
+    world = _world(seed, shock)
     clock = SimulatedTime(world.start)
     home = Home(out / "home", loaded)
     engine = Engine(loaded, home, now=clock, patient=True, seed=seed)
@@ -49,12 +50,13 @@ def run(out: Path, *, days: int, seed: int) -> Figures:
     truth = Truth(engine, world, {loaded.name_of(one): one for one in loaded.of(Pipeline)})
     operator = Operator(engine, seed=seed)
     began = time.perf_counter()
+    alone = _popularity_alone(out / "alone", seed, story)
     _live(engine, operator, world, clock, truth, story)
-    lived = time.perf_counter() - began
     proof = verify(loaded, operator.history, story.start, clock.now)
     waits = _latencies(engine, world, clock)
+    lived = time.perf_counter() - began
     engine.close()
-    found = figures(loaded, operator.history, home, truth, story, proof, waits, lived, clock.now)
+    found = figures(loaded, operator.history, home, truth, alone, story, proof, waits, lived, clock.now)
     home.close()
     (out / "index.html").write_text(page(found, truth, story), encoding="utf-8")
     (out / "summary.json").write_bytes(msgspec.json.encode(found))
@@ -62,19 +64,42 @@ def run(out: Path, *, days: int, seed: int) -> Figures:
     return found
 
 
-def _live(engine: Engine, operator: Operator, world: Any, clock: SimulatedTime, truth: Truth, story: Story) -> None:
-    """Run the world with a progress bar, and tell what the operator does as it does it."""
+def _popularity_alone(folder: Path, seed: int, story: Story) -> Worth:
+    """Return what popularity earns in the same world, to the same people, where no model ever serves beside it."""
+    loaded = load("millrace.systems.feed")
+    world, clock = _world(seed, story.shock), SimulatedTime(story.start)
+    home = Home(folder, loaded)
+    engine = Engine(loaded, home, now=clock, patient=True, seed=seed)
+    worth = Worth(world)
+    with _bar() as bar:
+        task = bar.add_task("", total=story.end - story.start, day=0.0, decisions=0, doing="the same world without a model")
+
+        def seen(slice_: Slice) -> None:
+            bar.update(task, completed=slice_.until - story.start, day=story.day(slice_.until), decisions=worth.requests)
+
+        simulate(engine, None, world, clock, story.end, decided=worth.see, seen=seen)
+    engine.close()
+    home.close()
+    return worth
+
+
+def _world(seed: int, shock: int) -> FeedWorld:
+    return FeedWorld(seed, requests_per_day=_REQUESTS_PER_DAY, videos=_VIDEOS, shock_at=shock)
+
+
+def _bar() -> Any:
+    """Return a progress bar over simulated days."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (
-        TextColumn("day {task.fields[day]:>4.1f}"),
-        BarColumn(),
-        TextColumn("{task.fields[decisions]:,} decisions"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(highlight=False)) as bar:
-        task = bar.add_task("", total=story.end - story.start, day=0.0, decisions=0)
+    texts = ("day {task.fields[day]:>4.1f}", "{task.fields[decisions]:,} decisions, {task.fields[doing]}")
+    return Progress(TextColumn(texts[0]), BarColumn(), TextColumn(texts[1]), TimeElapsedColumn(), console=Console(highlight=False))
+
+
+def _live(engine: Engine, operator: Operator, world: Any, clock: SimulatedTime, truth: Truth, story: Story) -> None:
+    """Run the world with a progress bar, and tell what the operator does as it does it."""
+    with _bar() as bar:
+        task = bar.add_task("", total=story.end - story.start, day=0.0, decisions=0, doing="the feed")
 
         def tell(at: int, sentence: str) -> None:
             bar.console.print(f"day {story.day(at):5.2f}  {sentence}", soft_wrap=True)
@@ -86,9 +111,9 @@ def _live(engine: Engine, operator: Operator, world: Any, clock: SimulatedTime, 
                 if story.is_news(slice_.until, sentence):
                     tell(slice_.until, sentence)
                 story.done.append((slice_.until, sentence))
-            bar.update(task, completed=slice_.until - story.start, day=story.day(slice_.until), decisions=truth.decisions)
+            bar.update(task, completed=slice_.until - story.start, day=story.day(slice_.until), decisions=truth.worth.requests)
 
-        simulate(engine, operator, world, clock, story.end, decided=truth.see, seen=seen)
+        simulate(engine, operator, world, clock, story.end, asked=truth.ask, decided=truth.see, seen=seen)
 
 
 def _latencies(engine: Engine, world: Any, clock: SimulatedTime) -> Array:

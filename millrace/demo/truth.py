@@ -13,7 +13,7 @@ from millrace.errors import MillraceError
 from millrace.operate.simulation import taken_rows
 from millrace.serve.engine import Engine
 from millrace.serve.records import records
-from millrace.types import Columns, size, take
+from millrace.types import Array, Columns, size, take
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,33 @@ class Sample:
     policies: Mapping[str, float]
 
 
+class Worth:
+    """Keeps what every row taken was truly worth, by arm.
+
+    Args:
+        world: The world that knows.
+    """
+
+    def __init__(self, world: Any) -> None:
+        self.requests = 0
+        self._world = world
+        self._seen: list[tuple[Array, Array, Array]] = []
+
+    def see(self, requests: Columns, rows: Columns) -> None:
+        """Value the rows that were just taken."""
+        self.requests += size(requests)
+        ranked = np.array([str(arm).split("/")[-1] == "ranked" for arm in rows["arm"].tolist()], dtype=bool)
+        self._seen.append((rows["at"], ranked, self._world.value(rows)))
+
+    def mean(self, since: int, arm: str | None = None) -> float:
+        """Return the mean expected reward of a row taken since an instant, in one arm or in all."""
+        at, ranked, value = (np.concatenate(parts) for parts in zip(*self._seen, strict=True))
+        kept = at >= since
+        if arm is not None:
+            kept &= ranked == (arm == "ranked")
+        return float(value[kept].mean()) if kept.any() else float("nan")
+
+
 class Truth:
     """Keeps the true worth of what a system does in a world.
 
@@ -46,27 +73,30 @@ class Truth:
 
     def __init__(self, engine: Engine, world: Any, policies: Mapping[str, Policy], sample: int = 6, places: int = 10) -> None:
         self.samples: list[Sample] = []
-        self.decisions = 0
+        self.worth = Worth(world)
         self._engine = engine
         self._world = world
         self._policies = policies
         self._sample = sample
         self._places = places
+        self._would: dict[str, Columns | None] = {}
+
+    def ask(self, requests: Columns) -> None:
+        """Ask every policy about some of the requests that are about to be decided: afterwards the view knows what was shown."""
+        asked = self._sampled(requests)
+        self._would = {name: self._would_take(policy, asked) for name, policy in self._policies.items()}
 
     def see(self, requests: Columns, rows: Columns) -> None:
-        """Value what was just decided, and what the policies would have done."""
-        self.decisions += size(requests)
-        asked = take(requests, np.arange(min(self._sample, size(requests))))
+        """Value what was decided, and what the policies would have done."""
+        self.worth.see(requests, rows)
+        asked = self._sampled(requests)
         mine = take(rows, np.isin(rows["request"].astype(str), asked["id"].astype(str)))
-        would = {name: self._would_take(policy, asked) for name, policy in self._policies.items()}
         best = float(np.mean(self._world.best(asked, self._places))) / self._places
-        policies = {name: self._per_place(taken, asked) for name, taken in would.items() if taken is not None}
+        policies = {name: self._per_place(taken, asked) for name, taken in self._would.items() if taken is not None}
         self.samples.append(Sample(int(asked["at"][-1]), self._per_place(mine, asked), best, policies))
 
-    def lift(self, policy: str, over: str, since: int) -> float:
-        """Return how much more one policy earns than another on the same requests since an instant, as a fraction."""
-        both = [one.policies for one in self.samples if one.at >= since and policy in one.policies and over in one.policies]
-        return sum(one[policy] for one in both) / sum(one[over] for one in both) - 1 if both else float("nan")
+    def _sampled(self, requests: Columns) -> Columns:
+        return take(requests, np.arange(min(self._sample, size(requests))))
 
     def regret(self, since: int, until: int) -> float:
         """Return what each place lost against the best there was, on average over a time."""

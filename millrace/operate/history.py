@@ -27,6 +27,7 @@ class LogHistory:
         self._loaded = loaded
         self._streams: dict[str, _Kept] = {}
         self._decided = _Kept()
+        self._first: int | None = None
 
     def events(self, stream: type, until: int) -> Columns:
         """Return a stream's records known before an instant, by (known, position)."""
@@ -41,8 +42,10 @@ class LogHistory:
 
     def first_decided(self, until: int) -> int | None:
         """Return when the first decision before an instant was asked, microseconds; None when there is none."""
-        rows = self.decided(EVER, until)
-        return int(rows["at"][0]) if size(rows) else None
+        if self._first is None:  # once there is one it stays the first: an operator that waits asks at every step
+            rows = self.decided(EVER, until)
+            self._first = int(rows["at"][0]) if size(rows) else None
+        return self._first if self._first is not None and self._first < until else None
 
     def _safe(self, until: int) -> int:
         """Return the instant up to which nothing can be added any more: what is being written now has a later one."""

@@ -45,6 +45,7 @@ class Operator:
         self.engine = engine
         self.history = LogHistory(engine.home.log, engine.loaded)
         self._name = engine.loaded.name
+        self._primary = primary(engine.loaded)
         self._seed = seed
         self._progress = progress
         self._watched = -(2**62)
@@ -92,8 +93,7 @@ class Operator:
 
     def _has_waited(self, now: int) -> bool:
         """Whether enough has been logged for a first training: a day of decisions whose outcomes can be known."""
-        model = primary(self.engine.loaded)
-        window = max((one.window for one in model.outcomes), default=0) if model is not None else 0
+        window = max((one.window for one in self._primary.outcomes), default=0) if self._primary is not None else 0
         first = self.history.first_decided(now)
         return first is not None and now - first > window + micros(self._retrain.warmup)
 
@@ -171,10 +171,9 @@ class Operator:
         loaded = self.engine.loaded
         rows = self.history.decided(under_way.started, now)
         unit = rows[rollout_unit(loaded).name]
-        model = primary(loaded)
         reward = np.full(len(unit), np.nan)
-        if model is not None and len(unit):
-            outcome = model.outcomes[0]
+        if self._primary is not None and len(unit):
+            outcome = self._primary.outcomes[0]
             keys = join_keys(outcome, loaded.system.request, loaded.system.candidate)
             reward = label(outcome, rows, self.history.events(outcome.stream, now), keys, now)
         return {"arm": rows["arm"], "fell_back": rows["missed"]}, reward, unit

@@ -71,6 +71,7 @@ def simulate(
     until: int,
     *,
     slice_length: int = 30 * MINUTE,
+    asked: Callable[[Columns], None] = lambda _requests: None,
     decided: Callable[[Columns, Columns], None] = lambda _requests, _rows: None,
     seen: Callable[[Slice], None] = lambda _: None,
 ) -> None:
@@ -86,21 +87,24 @@ def simulate(
         time: The clock both share.
         until: When to stop, microseconds.
         slice_length: How finely time is cut, microseconds.
+        asked: Told of the requests of every slice before they are decided.
         decided: Told of the requests of every slice and the rows taken, before the world reacts to them.
         seen: Told of every slice when it is over.
     """
     while time.now < until:
         since, end = time.now, min(time.now + slice_length, until)
         time.now = end
-        asked = world.requests(since, end)
-        rows = _decide(engine, asked) if size(asked) else {}
-        if rows:
-            decided(asked, rows)
+        requests = world.requests(since, end)
+        rows: Columns = {}
+        if size(requests):
+            asked(requests)
+            rows = _decide(engine, requests)
+            decided(requests, rows)
             world.react(rows)
         told = _records(engine, world.happenings(since, end))
         if told:
             engine.ingest(told)
-        seen(Slice(since, end, rows, asked, operator.step(end) if operator is not None else []))
+        seen(Slice(since, end, rows, requests, operator.step(end) if operator is not None else []))
 
 
 def _decide(engine: Engine, asked: Columns) -> Columns:

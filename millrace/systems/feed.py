@@ -96,10 +96,10 @@ class Refresh(Request):
 
 plays = count(Watch, per=Video, over=["1h", "1d", "7d"])
 shows = count(Shown[Refresh, Video], per=Video, over=["1d", "7d"])
-finish = mean(Watch.completed, per=[Video, Video.topic, Video.creator], over="7d")
-taste = mean(Watch.completed, per=[(Viewer, Video.topic), (Viewer, Video.creator)], over="30d")
-recent = mean(Watch.completed, per=(Viewer, Video.topic), over="2d")
-habit = count(Watch, per=(Viewer, Video.topic), over="7d")
+finish = mean(Watch.completed, per=[Video, Video.topic, Video.creator], over=["1d", "7d"])
+taste = mean(Watch.completed, per=[(Viewer, Video.topic), (Viewer, Video.creator)], over=["2d", "14d"])
+habit = count(Watch, per=(Viewer, Video.topic), over=["6h", "2d", "14d"])
+tired = count(Shown[Refresh, Video], per=[(Viewer, Video.topic), (Viewer, Video)], over=["6h", "7d"])
 skipping = mean(Watch.seconds < 2, per=Viewer, over="10m")
 likes = count(Like, per=Video, over="7d")
 follows = count(Follow, per=(Viewer, Creator), over="ever")
@@ -125,13 +125,13 @@ nearby = Model(finished, learner=ALS(embedding_size=24), examples=Pairs(Watch.co
 ranker = Model(
     finished,
     liked,
-    features=[plays, shows, finish, taste, recent, habit, skipping, likes, follows, looked, heat, age_hours, Viewer.country, Video.topic],
-    learner=GradientBoosting(trees=100),
+    features=[plays, shows, finish, taste, habit, tired, skipping, likes, follows, looked, heat, age_hours, Viewer.country, Video.topic],
+    learner=GradientBoosting(trees=250, learning_rate=0.08),
     position=True,
 )
 
-trending = Trending(Watch.video, over="1d", take=150)
-sources = trending | Fresh(Video.uploaded_at, take=80) | Factorized(nearby, by=Refresh.viewer, take=100, within="40ms")
+trending = Trending(Watch.video, over="1d", take=200)
+sources = trending | Fresh(Video.uploaded_at, take=100) | Factorized(nearby, by=Refresh.viewer, take=150, within="40ms")
 unseen = NoRepeats(Refresh.viewer, Video, over="1d")
 places = Top(Refresh.limit, AtMost(2, per=Video.creator), AtMost(3, per=Video.topic), explore=0.1)
 ranked = Pipeline(sources, unseen, ranker, Weigh({finished: 1.0, liked: 1.0}), places)
@@ -143,11 +143,11 @@ feed = System(
     policy=Experiment({"ranked": Fallback(ranked, to=popular, after="150ms"), "popular": popular}, unit=Refresh.viewer, shares=(0.8, 0.2)),
     monitors=[Drift(ranker), Calibration(finished), Freshness("6h")],
     retrain=Retrain(
-        every="7d",
+        every="3d",
         on=[Drift, drop("auc", 0.05)],
         gate=NotWorse("ndcg@10"),
         rollout=Canary("25%", "100%", watch="6h"),
-        history="14d",
-        warmup="7d",
+        history="7d",
+        warmup="3d",
     ),
 )
