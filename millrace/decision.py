@@ -102,6 +102,15 @@ class Facts(Protocol):
         """Return the score from which a chooser takes an action: learned when the release was gated. Raises `Late` while there is none."""
         ...
 
+    @property
+    def missed(self) -> Sequence[str]:
+        """What these facts were asked for and did not answer in time, so far."""
+        ...
+
+    def apart(self) -> Facts:
+        """Return the same facts with misses of their own, for a part of the requests: what misses there is no miss of the others."""
+        ...
+
     def attempt(self, calls: Mapping[str, Callable[[Facts], Any]], within: Mapping[str, str | None]) -> dict[str, Any]:
         """Run calls side by side, each with facts that know its deadline; return those that answered, and record those that did not."""
         ...

@@ -33,7 +33,8 @@ def describe(loaded: Loaded) -> None:
             out.print()
     for warning in loaded.warnings:
         out.print(f"warning: {warning}", style="yellow")
-    said = f"{len(loaded.warnings)} warnings" if loaded.warnings else "no warnings"
+    count = len(loaded.warnings)
+    said = f"{count or 'no'} warning{'' if count == 1 else 's'}"
     out.print(f"{loaded.path} is sound, {said}; hash {loaded.hash}")
 
 
@@ -118,7 +119,8 @@ def _models(loaded: Loaded) -> Table | None:
     rows = table("Models", "name", "learner", "predicts", "from", "features", numbers=("features",))
     for name, model in loaded.models.items():
         heads = "\n".join(f"{named(loaded, one)}: {one.column}" if named(loaded, one) else one.column for one in model.outcomes)
-        rows.add_row(name, spelt(loaded, model.learner), heads, spelt(loaded, model.examples), number(len(model.features)))
+        examples = spelt(loaded, model.examples) + (", with their place" if model.position else "")
+        rows.add_row(name, spelt(loaded, model.learner), heads, examples, number(len(model.features)))
     return rows if rows.row_count else None
 
 

@@ -31,8 +31,8 @@ BEGIN, LEARN, RUN, LOOK = "Begin", "Learn", "Run", "Look"
 def main() -> None:
     """Run the command line; an error a user can act on is one sentence and exit status 1."""
     try:
-        app()
-    except MillraceError as error:
+        app(prog_name="millrace")
+    except (MillraceError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
 
@@ -86,7 +86,7 @@ def import_(
     constant: Annotated[list[str], typer.Option("--constant", "-c", help="field=value, the same for all rows.")] = [],  # noqa: B006
     timezone: Annotated[str, typer.Option(help="What time zone times without one are in, such as UTC.")] = "",
     known: Annotated[str, typer.Option(help="When rows became known: at (when they happened), now, or a column.")] = "at",
-    decided: Annotated[str, typer.Option(help="Rows are requests that were decided: the column of the candidate taken.")] = "",
+    decided: Annotated[str, typer.Option(help="Rows are requests that were decided: the column of what was taken, or done.")] = "",
     home: Where = HOME,
 ) -> None:
     """Bring history into the log; rows that are wrong are set aside in a file, each with its reason."""

@@ -44,11 +44,12 @@ def table(title: str, *columns: str, numbers: tuple[str, ...] = ()) -> Table:
 
 
 def progress() -> Progress:
-    """Return a progress display on the error stream; it leaves no trace when it is done."""
+    """Return a progress display on the error stream, if that is a terminal; it leaves no trace when it is done."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"), TimeElapsedColumn())
-    return Progress(*columns, console=console(to_errors=True), transient=True)
+    shown = console(to_errors=True)
+    return Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal)
 
 
 def when(at: int | None) -> str:

@@ -15,12 +15,19 @@ from millrace.loading import load
 from millrace.operate.loop import Operator
 from millrace.serve.app import free_port, run
 from millrace.serve.engine import Engine
+from millrace.serve.home import Home
 from millrace.serve.http import create_app
 
 log = logging.getLogger("millrace.operate")
 
-OPERATE_EVERY_S = 5.0
+OPERATE_EVERY_S = 2.0
 """How often the operator looks whether something is due, in seconds."""
+TIDY_EVERY_S = 600.0
+"""How often what was logged moves from the inbox to the lake, in seconds."""
+_SLICE = 20_000
+"""How many records move in one transaction: who writes waits for it."""
+_PATIENCE_S = 10.0
+"""How long a step under way may go on after the server was told to end, in seconds."""
 
 
 def serve(system: str, folder: Path, host: str, port: int, *, operate: bool) -> None:
@@ -44,7 +51,8 @@ def serve(system: str, folder: Path, host: str, port: int, *, operate: bool) -> 
     with writing(loaded, folder) as home:
         engine = Engine(loaded, home)
         step = Operator(engine).step if operate else _only_reload(engine)
-        with _every(OPERATE_EVERY_S, engine, step):
+        operated = repeating(OPERATE_EVERY_S, "operator", lambda: step(engine.clock.now()))
+        with operated, repeating(TIDY_EVERY_S, "compaction", lambda: _tidy(home)):
             _announce(loaded, folder, f"http://{host}:{port}", operate)
             run(create_app(engine), host, port)
 
@@ -56,26 +64,35 @@ def _only_reload(engine: Engine) -> Callable[[int], list[str]]:
     return step
 
 
+def _tidy(home: Home) -> list[str]:
+    done = home.log.compact(slice_rows=_SLICE)
+    return [f"moved {done.moved:,} records to the lake"] if done.moved else []
+
+
 @contextmanager
-def _every(seconds: float, engine: Engine, step: Callable[[int], list[str]]) -> Iterator[None]:
-    """Call `step` with the present every so many seconds while the block runs; what it raises is logged, and it is called again."""
+def repeating(seconds: float, name: str, step: Callable[[], list[str]]) -> Iterator[None]:
+    """Call a step every so many seconds, in a thread, while the block runs, and log what it says it did.
+
+    What it raises is logged, and it is called again: an operator that fails once must not leave a system unwatched.
+    """
     ended = threading.Event()
 
     def work() -> None:
         while not ended.wait(seconds):
             try:
-                for said in step(engine.clock.now()):
+                for said in step():
                     log.info("%s", said)
             except Exception:
-                log.exception("the operator failed; it tries again in %g s", seconds)
+                if not ended.is_set():  # what it stood on is closed by now
+                    log.exception("the %s failed; it is tried again in %g s", name, seconds)
 
-    thread = threading.Thread(target=work, name="millrace-operator", daemon=True)
+    thread = threading.Thread(target=work, name=f"millrace-{name}", daemon=True)
     thread.start()
     try:
         yield
     finally:
         ended.set()
-        thread.join(timeout=2 * seconds)
+        thread.join(timeout=_PATIENCE_S)
 
 
 def _announce(loaded: Loaded, folder: Path, url: str, operate: bool) -> None:

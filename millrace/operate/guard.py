@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from millrace.experiments.effect import effect
+from millrace.experiments.effect import Effect, effect
 from millrace.types import Array, Columns
 
 _LEAST = 200
+_LEAST_UNITS = 10
+"""How many rows, by how many units, each side must have: of fewer units nobody can say how much they vary."""
 _EARLY = 4.0
 """How many standard errors worse roll a canary back while a step is still being watched: looked at often, so far out."""
 _DUE = 2.3
@@ -33,27 +36,39 @@ class Opinion:
     founded: bool
 
 
-def judge_canary(rows: Columns, reward: Array, unit: Array, due: bool) -> Opinion:
+def judge_canary(rows: Columns, reward: Array | None, unit: Array, due: bool) -> Opinion:
     """Compare a canary with the champion on what they decided side by side.
 
     Two things are compared: the share of decisions that had to fall back, and the mean reward of the rows whose outcome is known.
 
     Args:
         rows: Taken rows: `arm` ("canary..." or "champion...") and `fell_back` (boolean). Shape (n,).
-        reward: The primary outcome, NaN while it is open. Shape (n,).
+        reward: What each row brought, more being better; NaN while it is open. None where nobody has said what is good. Shape (n,).
         unit: Who was assigned. Shape (n,).
         due: Whether the step has been watched for its full time.
     """
     canary = np.array([str(arm).split("/")[0] == "canary" for arm in rows["arm"].tolist()], dtype=bool)
-    if canary.sum() < _LEAST or (~canary).sum() < _LEAST:
+    if not _enough(canary, unit):
         return Opinion(True, f"{int(canary.sum())} rows decided by the canary: too few to judge", False)
     limit = _DUE if due else _EARLY
     fallbacks = effect(unit, canary, rows["fell_back"].astype(np.float64))
-    if fallbacks.difference > _MISSES and fallbacks.z > limit:
+    if fallbacks.difference > _MISSES and _errors(fallbacks) > limit:
         return Opinion(False, f"it falls back in {fallbacks.treatment:.1%} of rows, the champion in {fallbacks.control:.1%}", True)
+    if reward is None:
+        return Opinion(True, "it answers as the champion does", True)
     known = ~np.isnan(reward)
-    if min((known & canary).sum(), (known & ~canary).sum()) < _LEAST:
+    if not _enough(canary[known], unit[known]):
         return Opinion(True, "it answers as the champion does; too few outcomes are known yet", False)
     seen = effect(unit[known], canary[known], reward[known])
-    shown = f"the outcome's mean is {seen.treatment:.4f}, the champion's {seen.control:.4f} ({seen.z:+.1f} standard errors)"
-    return Opinion(seen.z > -limit, shown, True)
+    shown = f"the outcome's mean is {seen.treatment:.4f}, the champion's {seen.control:.4f} ({_errors(seen):+.1f} standard errors)"
+    return Opinion(_errors(seen) > -limit, shown, True)
+
+
+def _enough(canary: Array, unit: Array) -> bool:
+    sides = (canary, ~canary)
+    return all(side.sum() >= _LEAST and len(set(unit[side].tolist())) >= _LEAST_UNITS for side in sides)
+
+
+def _errors(found: Effect) -> float:
+    """Return a difference in standard errors; without bounds where neither side varies, such as one that always falls back."""
+    return found.z if found.error > 0 or found.difference == 0 else math.copysign(math.inf, found.difference)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import numpy as np
 
 from millrace.decision import Decision
+from millrace.features.declare import Aggregate
+from millrace.features.values import dtype_of
 from millrace.loaded import Loaded
 from millrace.log.log import Log
-from millrace.schema import field_names
+from millrace.schema import Field, field_names
 from millrace.types import EVER, Array, Columns, objects, size, stack, take
 
 
@@ -27,6 +29,7 @@ class LogHistory:
         self._loaded = loaded
         self._streams: dict[str, _Kept] = {}
         self._decided = _Kept()
+        self._texts = {column for column, one in loaded.plan.features.items() if _is_text(one)}
         self._first: int | None = None
 
     def events(self, stream: type, until: int) -> Columns:
@@ -58,7 +61,7 @@ class LogHistory:
 
     def _newly_decided(self, since: int, end: int) -> Columns:
         made = self._log.decisions(system=self._loaded.name, known_from=since, known_until=end)
-        rows = _taken_rows(made)
+        rows = _taken_rows(made, self._texts)
         return {**rows, **self._asked(rows["id"], end)}
 
     def _asked(self, ids: Array, until: int) -> dict[str, Array]:
@@ -81,7 +84,7 @@ class _Kept:
         """Return all rows up to an instant, reading those that are new."""
         if self._rows is None or until > self._until:
             new = read(self._until, until)
-            if self._rows is None:
+            if self._rows is None or not size(self._rows):
                 self._rows = new
             elif size(new):
                 self._rows = stack([self._rows, new])
@@ -91,39 +94,44 @@ class _Kept:
         return self._rows
 
 
-def _taken_rows(decisions: Iterable[tuple[int, Decision]]) -> dict[str, Array]:
+def _is_text(feature: Any) -> bool:
+    """Whether a feature's values are text; of a function only its values tell."""
+    if isinstance(feature, Field):
+        return feature.dtype is object
+    return isinstance(feature, Aggregate) and feature.op == "last" and dtype_of(feature.value).kind == "O"
+
+
+def _taken_rows(decisions: Iterable[tuple[int, Decision]], texts: Collection[str]) -> dict[str, Array]:
     """Return a row per candidate taken, the values of the models' features and heads as served among the columns."""
     pairs = sorted(decisions, key=lambda pair: (pair[1].at, pair[1].id))
     made = [one for _, one in pairs]
     counts = np.array([one.taken for one in made], dtype=np.int64)
-    out = {name: np.repeat(_column([getattr(one, name) for one in made]), counts) for name in _PER_DECISION}
+    out = {name: np.repeat(_column([getattr(one, name) for one in made], of), counts) for name, of in _PER_DECISION.items()}
     out["known"] = np.repeat(np.array([known for known, _ in pairs], dtype=np.int64), counts)
     out["missed"] = np.repeat(np.array([bool(one.missed) for one in made], dtype=bool), counts)
     out["rank"] = np.concatenate([np.arange(n) for n in counts]) if len(counts) else np.zeros(0, dtype=np.int64)
     out["candidate"] = objects(name for one in made for name in one.candidate[: one.taken])
     for name in ("score", "propensity"):
         out[name] = np.array([_number(value) for one in made for value in getattr(one, name)[: one.taken]], dtype=np.float64)
-    return {**out, **_served(made, counts)}
+    return {**out, **_served(made, counts, texts)}
 
 
-_PER_DECISION = ("id", "at", "watermark", "policy", "arm", "arm_share", "action", "release")
+_PER_DECISION = {"id": str, "at": int, "watermark": int, "policy": str, "arm": str, "arm_share": float, "action": str, "release": str}
 
 
-def _served(decisions: list[Decision], counts: Array) -> dict[str, Array]:
+def _served(decisions: list[Decision], counts: Array, texts: Collection[str]) -> dict[str, Array]:
     """Return what was served of features and heads, `served <column>`; missing where a decision's policy did not read it."""
     names = sorted({name for one in decisions for name in one.features})
     found = {}
     for name in names:
         values = [value for one, n in zip(decisions, counts.tolist(), strict=True) for value in one.features.get(name) or [None] * n]
-        is_text = any(isinstance(value, str) for value in values)
+        is_text = name in texts or any(isinstance(value, str) for value in values)
         found[f"served {name}"] = objects(values) if is_text else np.array([_number(value) for value in values], dtype=np.float64)
     return found
 
 
-def _column(values: list[Any]) -> Array:
-    if values and isinstance(values[0], str):
-        return objects(values)
-    return np.array(values, dtype=np.float64 if values and isinstance(values[0], float) else np.int64 if values else object)
+def _column(values: list[Any], of: type) -> Array:
+    return objects(values) if of is str else np.array(values, dtype=np.float64 if of is float else np.int64)
 
 
 def _number(value: Any) -> float:

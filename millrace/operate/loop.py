@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from millrace.errors import Conflict
 from millrace.monitors.reading import Reading
 from millrace.operate.guard import judge_canary
 from millrace.operate.history import LogHistory
 from millrace.operate.learn import Lesson, learn
-from millrace.operate.watch import primary, watch
+from millrace.operate.watch import look, primary, watched
+from millrace.policy.act import Act
 from millrace.serve.engine import Engine
 from millrace.serve.release import rollout, rollout_unit
 from millrace.stores.audit import Change
@@ -46,6 +48,8 @@ class Operator:
         self.history = LogHistory(engine.home.log, engine.loaded)
         self._name = engine.loaded.name
         self._primary = primary(engine.loaded)
+        # An outcome is what a ranking is after. What an action is taken on may be good or bad: nobody has said.
+        self._ranks = next(engine.loaded.of(Act), None) is None
         self._seed = seed
         self._progress = progress
         self._watched = -(2**62)
@@ -53,43 +57,65 @@ class Operator:
     def step(self, now: int) -> list[str]:
         """Do what is due at an instant; return what was done, in sentences.
 
-        A rollout under way is watched and moved before anything else; nothing is trained while one is.
+        A rollout under way is watched and moved before anything else; nothing is trained while one is. What fails is said, with an
+        alert, and the rest goes on; where another operator was faster, what it did stands.
         """
         self.engine.reload()
-        done = self._roll(now)
-        alarms = self._watch(now)
-        done += [f"alert: {reading.message}" for _, reading in alarms]
+        done = self._surviving(now, "the rollout", lambda: self._roll(now))
+        alarms = self._watch(now, done)
         if self.engine.standing.rollout is None and self.engine.loaded.system.retrain is not None:
             why = self._due(now, alarms)
             if why:
-                done += self._train(now, why)
+                done += self._surviving(now, "the training", lambda: self._train(now, why))
         return done
 
-    def _watch(self, now: int) -> list[tuple[Any, Reading]]:
+    def _surviving(self, now: int, what: str, act: Callable[[], list[str]]) -> list[str]:
+        """Return what an act did, or what went wrong with it."""
+        try:
+            return act()
+        except Conflict as other:
+            self.engine.reload()
+            return [f"{what} is left to another: {other}"]
+        except Exception as error:
+            said = f"{what} failed: {type(error).__name__}: {error}"
+            self._alert(now, "operate", said)
+            self.engine.reload()
+            return [said]
+
+    def _watch(self, now: int, done: list[str]) -> list[tuple[Any, Reading]]:
+        """Return the alarms, if it is time to look for any; what they say is added to what was done."""
         if now - self._watched < WATCH_EVERY:
             return []
         self._watched = now
-        alarms = [(monitor, reading) for monitor, reading in watch(self.engine, self.history, now) if reading.alarm]
-        for _, reading in alarms:
-            data = {"value": reading.value, "limit": reading.limit}
-            self.engine.home.journal.alert(
-                Alert(system=self._name, monitor=reading.monitor, at=now, severity="warning", message=reading.message, data=data)
-            )
+        alarms: list[tuple[Any, Reading]] = []
+        for monitor in watched(self.engine.loaded):
+            done += self._surviving(now, type(monitor).__name__, lambda monitor=monitor: self._look(monitor, now, alarms))
         return alarms
+
+    def _look(self, monitor: Any, now: int, alarms: list[tuple[Any, Reading]]) -> list[str]:
+        reading = look(self.engine, self.history, monitor, now)
+        if reading is None or not reading.alarm:
+            return []
+        data = {"value": reading.value, "limit": reading.limit}
+        self.engine.home.journal.alert(
+            Alert(system=self._name, monitor=reading.monitor, at=now, severity="warning", message=reading.message, data=data)
+        )
+        alarms.append((monitor, reading))
+        return [f"alert: {reading.message}"]
 
     def _due(self, now: int, alarms: list[tuple[Any, Reading]]) -> str:
         """Return why a training is due; "" when none is."""
         retrain = self._retrain
         runs = self.engine.home.journal.runs(self._name, kind="train")
-        last = max((run.started for run in runs), default=None)
-        if last is None:
-            return "the first training" if self._has_waited(now) else ""
-        if now - last < micros(retrain.rest):
+        if runs and now - max(run.started for run in runs) < micros(retrain.rest):
             return ""
+        if self.engine.standing.champion is None:  # one that failed, or found too little, is tried again after a rest
+            return "the first training" if self._has_waited(now) else ""
         for monitor, reading in alarms:
             if any(monitor is one or (isinstance(one, type) and isinstance(monitor, one)) for one in retrain.on):
                 return f"{reading.monitor}: {reading.message}"
-        return f"every {retrain.every}" if retrain.every is not None and now - last >= micros(retrain.every) else ""
+        learned = max((run.started for run in runs if run.status == "done"), default=self.engine.standing.at)
+        return f"every {retrain.every}" if retrain.every is not None and now - learned >= micros(retrain.every) else ""
 
     def _has_waited(self, now: int) -> bool:
         """Whether enough has been logged for a first training: a day of decisions whose outcomes can be known."""
@@ -103,9 +129,7 @@ class Operator:
 
     def _train(self, now: int, why: str) -> list[str]:
         journal = self.engine.home.journal
-        key = moment(now).isoformat()
-        begun = journal.run(self._name, "train", key)
-        run = journal.resume(begun, now) if begun is not None else journal.start(self._name, "train", key, now, {"why": why})
+        run = journal.start(self._name, "train", moment(now).isoformat(), now, {"why": why})
         try:
             release, lessons = learn(
                 self.engine, self.history, now, self._seed + len(journal.runs(self._name, kind="train")), why, self._progress
@@ -144,7 +168,7 @@ class Operator:
         if not opinion.healthy:
             releases.withdraw(seen, Change(at=now, who="guard", why=opinion.reason))
             self._reject(under_way.release, Change(at=now, who="guard", why=opinion.reason))
-            self._alert(now, f"{under_way.release} was rolled back: {opinion.reason}")
+            self._alert(now, "guard", f"{under_way.release} was rolled back: {opinion.reason}")
             said = f"{under_way.release} was rolled back: {opinion.reason}"
         elif not due or (not opinion.founded and now - under_way.started < _PATIENCE * micros(plan.watch)):
             return []
@@ -166,20 +190,20 @@ class Operator:
             if registry.get(version).stage == "candidate":
                 registry.stage(version, "rejected", change)
 
-    def _side_by_side(self, under_way: Rollout, now: int) -> tuple[Columns, Array, Array]:
-        """Return the rows decided since this step began, their outcome where it is known, and who each was assigned by."""
+    def _side_by_side(self, under_way: Rollout, now: int) -> tuple[Columns, Array | None, Array]:
+        """Return the rows decided since this step began, what they brought where that is known, and who each was assigned by."""
         loaded = self.engine.loaded
         rows = self.history.decided(under_way.started, now)
         unit = rows[rollout_unit(loaded).name]
-        reward = np.full(len(unit), np.nan)
-        if self._primary is not None and len(unit):
+        reward = np.full(len(unit), np.nan) if self._ranks else None
+        if reward is not None and self._primary is not None and len(unit):
             outcome = self._primary.outcomes[0]
             keys = join_keys(outcome, loaded.system.request, loaded.system.candidate)
             reward = label(outcome, rows, self.history.events(outcome.stream, now), keys, now)
         return {"arm": rows["arm"], "fell_back": rows["missed"]}, reward, unit
 
-    def _alert(self, now: int, message: str) -> None:
-        self.engine.home.journal.alert(Alert(system=self._name, monitor="guard", at=now, severity="critical", message=message))
+    def _alert(self, now: int, monitor: str, message: str) -> None:
+        self.engine.home.journal.alert(Alert(system=self._name, monitor=monitor, at=now, severity="critical", message=message))
 
 
 def _data(release: Release | None, lessons: list[Lesson]) -> dict[str, Any]:

@@ -6,15 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from millrace.features.offline import backfill
 from millrace.features.parity import Mismatch, compare
 from millrace.loaded import Loaded
 from millrace.operate.history import LogHistory
 from millrace.policy.pipeline import Pipeline
 from millrace.policy.stages import Score
-from millrace.types import Array, Columns, size, take
+from millrace.types import Columns, size, take
 
 _AT_ONCE = 200_000
 
@@ -80,9 +78,4 @@ def _part(loaded: Loaded, history: LogHistory, features: list[Any], rows: Column
     recorded = [one for one in features if f"served {one.column}" in rows]
     again = backfill(loaded.plan, recorded, rows, history.events)
     served = {one.column: rows[f"served {one.column}"] for one in recorded}
-    return compare(rows["id"], served, {one.column: _logged(again[one.column]) for one in recorded}), size(rows) * len(recorded)
-
-
-def _logged(values: Array) -> Array:
-    """Return values as a log can hold them: an infinity is missing."""
-    return np.where(np.isfinite(values), values, np.nan) if values.dtype.kind == "f" else values
+    return compare(rows["id"], served, {one.column: again[one.column] for one in recorded}), size(rows) * len(recorded)

@@ -1,4 +1,4 @@
-"""Ask every monitor of a system what it sees."""
+"""Ask the monitors of a system what they see."""
 
 from __future__ import annotations
 
@@ -29,31 +29,27 @@ _MOST_LABELLED = 5_000
 _SIGMAS = 1.96
 
 
-def watch(engine: Engine, history: History, now: int) -> list[tuple[Any, Reading]]:
-    """Return what each monitor declared (and each metric whose drop triggers a training) sees now."""
-    retrain = engine.loaded.system.retrain
-    declared = [*engine.loaded.system.monitors, *(one for one in (retrain.on if retrain else ()) if isinstance(one, Drop))]
-    readings = []
-    for one in declared:
-        if isinstance(one, Freshness):
-            readings.append((one, freshness(_last_known(engine), now, one.age)))
-        elif engine.standing.champion:
-            reading = _look(engine, history, one, now)
-            if reading is not None:
-                readings.append((one, reading))
-    return readings
+def watched(loaded: Loaded) -> list[Any]:
+    """Return what is watched: the monitors declared, and each metric whose drop triggers a training."""
+    retrain = loaded.system.retrain
+    return [*loaded.system.monitors, *(one for one in (retrain.on if retrain else ()) if isinstance(one, Drop))]
 
 
-def _last_known(engine: Engine) -> int | None:
-    return engine.home.log.last_known if engine.home.log.position else None
-
-
-def _look(engine: Engine, history: History, monitor: Any, now: int) -> Reading | None:
+def look(engine: Engine, history: History, monitor: Any, now: int) -> Reading | None:
+    """Return what a monitor sees now; None where there is nothing to look at yet."""
+    if isinstance(monitor, Freshness):
+        return freshness(_last_known(engine), now, monitor.age)
+    if not engine.standing.champion:
+        return None
     if isinstance(monitor, Drift):
         return _drift(engine, history, monitor, now)
     if isinstance(monitor, Calibration):
         return _calibration(engine, history, monitor, now)
     return _drop(engine, history, monitor, now)
+
+
+def _last_known(engine: Engine) -> int | None:
+    return engine.home.log.last_known if engine.home.log.position else None
 
 
 def _drift(engine: Engine, history: History, monitor: Drift, now: int) -> Reading | None:

@@ -78,7 +78,9 @@ class Experiment:
         for position, (name, policy) in enumerate(self.arms):
             mine = np.flatnonzero(assigned == position)
             if mine.size:
-                parts.append((mine, _in_arm(policy.decide(take(requests, mine), facts), name, self.shares[position])))
+                known = facts.apart()
+                decided = policy.decide(take(requests, mine), known)
+                parts.append((mine, _in_arm(_missing(decided, [known.missed] * mine.size), name, self.shares[position])))
         return merge(parts, size(requests))
 
 
@@ -89,6 +91,12 @@ def _in_arm(d: Decisions, name: str, share: float) -> Decisions:
         return d.with_requests(arm=np.full(n, name, dtype=object), arm_share=np.full(n, share))
     named = objects(f"{name}/{inner}" if inner else name for inner in d.requests["arm"].tolist())
     return d.with_requests(arm=named, arm_share=d.requests["arm_share"] * share)
+
+
+def _missing(d: Decisions, missed: Sequence[Sequence[str]]) -> Decisions:
+    """Record what each request went without, besides what its decision says already."""
+    before = d.requests["missed"] if "missed" in d.requests else [[]] * len(missed)
+    return d.with_requests(missed=objects([*one, *more] for one, more in zip(before, missed, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +117,10 @@ class Shadow:
         answered = self.policy.decide(requests, facts)
         name = f"shadow {facts.name(self.shadow)}"
         got = facts.attempt({name: lambda known: self.shadow.decide(requests, known)}, {name: self.within})
-        return answered.with_requests(shadow=_taken(got[name])) if got else answered
+        if not got:
+            return answered
+        also = got[name].requests
+        return _missing(answered.with_requests(shadow=_taken(got[name])), also.get("missed", [[]] * size(requests)))
 
 
 def _taken(d: Decisions) -> Array:

@@ -20,8 +20,9 @@ from millrace.log.writer import Writer
 from millrace.policy.pipeline import Pipeline
 from millrace.schema import Request, field_names, shows
 from millrace.serve.clock import Clock, wall
-from millrace.serve.facts import LiveFacts, Pools
+from millrace.serve.facts import LiveFacts
 from millrace.serve.home import Home
+from millrace.serve.pools import Pools
 from millrace.serve.records import records
 from millrace.serve.release import Versions, serving
 from millrace.stores.standing import Standing
@@ -50,6 +51,7 @@ class Engine:
         self._kept = _kept(loaded)
         # Decisions read the view and commits change it: one at a time, so that a decision sees exactly its watermark.
         self._view_lock = threading.RLock()
+        self._is_whole = True
         self.standing: Standing = Standing(system=loaded.name)
         self.view = self._rebuilt()
         self.reload()
@@ -102,21 +104,23 @@ class Engine:
             Conflict: An id was used before for another request.
             Unavailable: Neither the policy nor any fallback could answer.
         """
-        try:
-            return self._decide(requests)
-        except Conflict:
-            # Another thread may have decided one of them meanwhile: then that decision stands. Otherwise it is a conflict again.
-            return self._decide(requests)
+        while True:
+            known = {request.id: self._decided(request) for request in requests if request.id}
+            try:
+                return self._decide(requests, known)
+            except Conflict:
+                # Another thread may have decided one of them meanwhile: then that decision stands. Otherwise it is a conflict.
+                new = (name for name, decision in known.items() if decision is None)
+                if all(self.home.log.decision(name) is None for name in new):
+                    raise
 
-    def _decide(self, requests: Sequence[Request]) -> list[Decision]:
-        known = {request.id: self._decided(request) for request in requests if request.id}
+    def _decide(self, requests: Sequence[Request], known: Mapping[str, Decision | None]) -> list[Decision]:
         new = [request for request in requests if known.get(request.id) is None]
-        if not new:
-            return [decision for request in requests if (decision := known[request.id]) is not None]
-        named = [_named(request) for request in new]
-        columns = codec_of(type(new[0])).columns(named)
-        decisions = self.answer(columns)
-        self.ingest([item for pair in zip(named, decisions, strict=True) for item in pair])
+        decisions: list[Decision] = []
+        if new:
+            named = [_named(request) for request in new]
+            decisions = self.answer(codec_of(type(new[0])).columns(named))
+            self.ingest([item for pair in zip(named, decisions, strict=True) for item in pair])
         answered = iter(decisions)
         return [known.get(request.id) or next(answered) for request in requests]
 
@@ -134,6 +138,7 @@ class Engine:
     def answer(self, requests: Columns) -> list[Decision]:
         """Decide without logging: what `decide` does between reading requests and writing records."""
         with self._view_lock:
+            self._check_view()
             facts = self.facts(self.clock.watermark())
             self.view.advance(facts.watermark)  # from here on the leaves only read, so they may run side by side
             policy, release = self._policy, self._installed.release
@@ -142,9 +147,7 @@ class Engine:
             except Late as late:
                 raise Unavailable(f"{self.loaded.name} cannot answer: {late}") from late
         self.failures.extend(facts.failures)
-        return records(
-            decided, system=self.loaded.name, release=release, watermark=facts.watermark, missed=list(facts.missed), kept=self._kept
-        )
+        return records(decided, system=self.loaded.name, release=release, watermark=facts.watermark, missed=facts.missed, kept=self._kept)
 
     def facts(self, watermark: int) -> LiveFacts:
         """Return the facts of a decision as of a watermark that the view has reached."""
@@ -164,17 +167,25 @@ class Engine:
         self._writer.close()
         if self._pools is not None:
             self._pools.close()
-        self.snapshot()
+        if self._is_whole:
+            self.snapshot()
 
-    def _applied(self, rows: Mapping[str, Columns], _receipt: Receipt) -> None:
+    def _applied(self, rows: Mapping[str, Columns], receipt: Receipt) -> None:
         """Bring what was just logged into the view, with what its decisions showed, before anyone is told."""
         batch = dict(rows)
         if (decided := batch.pop(DECISION, None)) is not None:
             shown = [(stream, pair[0]) for stream in self.loaded.plan.streams if (pair := shows(stream))]
             batch |= {stream.__name__: shown_rows(stream, decided, self._asked(stream, asked, decided, rows)) for stream, asked in shown}
-        with self._view_lock:
+        with self._view_lock:  # until the clock knows: a decision in between would be as of before what the view holds
+            self._check_view()
+            self._is_whole = False
             self.view.apply(batch)
-        self.clock.finish(self.home.log.last_known)
+            self._is_whole = True
+            self.clock.finish(int(receipt.known.max()))
+
+    def _check_view(self) -> None:
+        if not self._is_whole:
+            raise Unavailable(f"{self.loaded.name} could not follow its log, which is whole: start it again")
 
     def _asked(self, stream: type, request: type, decided: Columns, batch: Mapping[str, Columns]) -> Columns:
         """Return the requests that decisions answer: logged with them, or before."""

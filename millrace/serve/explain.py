@@ -10,7 +10,7 @@ from millrace.decision import Decision
 from millrace.errors import MillraceError, NotFound
 from millrace.loaded import Loaded
 from millrace.log.log import Log
-from millrace.models.declare import Model
+from millrace.models.declare import POSITION, Model
 from millrace.policy.pipeline import Pipeline
 from millrace.policy.stages import Score
 from millrace.serve.answers import Explanation, Reason, Taken
@@ -84,14 +84,17 @@ def _reasons(loaded: Loaded, releases: Releases, versions: Versions, record: Dec
     if not hasattr(version, "contributions"):
         raise NotFound(f"{type(model.learner).__name__} does not say what each feature adds")
     rows = {one.column: _column(record.features[one.column]) for one in model.features if one.column in record.features}
+    if model.position:
+        rows[POSITION] = np.zeros(record.taken)  # every row is scored as if it stood in the best place
     names = feature_names(loaded)
     called = [str(names.get(column, column)) for column in version.features]
     return [_strongest(called, shares[:-1]) for shares in np.asarray(version.contributions(rows)[model.heads[0]])]
 
 
 def _strongest(names: list[str], shares: Array) -> list[Reason]:
-    order = np.argsort(-np.abs(shares), kind="stable")[:_REASONS]
-    return [Reason(feature=names[place], adds=float(shares[place])) for place in order if shares[place] != 0]
+    order = np.argsort(-np.abs(shares), kind="stable")
+    told = [place for place in order.tolist() if shares[place] != 0 and names[place] != POSITION]  # the place is the same for all rows
+    return [Reason(feature=names[place], adds=float(shares[place])) for place in told[:_REASONS]]
 
 
 def _column(values: list[Any]) -> Array:

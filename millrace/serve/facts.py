@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
@@ -15,30 +13,8 @@ import numpy as np
 
 from millrace.decision import Decisions, Facts, Scorer
 from millrace.errors import Late
+from millrace.serve.pools import Pools
 from millrace.types import SECOND, Array, micros
-
-_WORKERS = 16
-
-
-class Pools:
-    """Threads for the calls of `attempt`, a pool per depth: a call waits only for calls deeper than itself, so none waits for ever."""
-
-    def __init__(self) -> None:
-        self._pools: dict[int, ThreadPoolExecutor] = {}
-        self._lock = threading.Lock()
-
-    def submit(self, depth: int, call: Callable[[], Any]) -> Future[Any]:
-        """Run a call on a thread of its depth."""
-        with self._lock:
-            if depth not in self._pools:
-                self._pools[depth] = ThreadPoolExecutor(_WORKERS, thread_name_prefix=f"attempt-{depth}")
-        return self._pools[depth].submit(call)
-
-    def close(self) -> None:
-        """Let running calls end and take no more."""
-        with self._lock:
-            for pool in self._pools.values():
-                pool.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(frozen=True)
@@ -88,11 +64,11 @@ class LiveFacts:
         load: From a version id to the version itself.
         seed: What chance derives from.
         pools: Threads for calls with deadlines; None runs every call here, without a deadline (batches and simulations).
-        missed: What did not answer, in the order it was found out; shared by all facts of one decision.
+        missed: What did not answer, in the order it was found out, by its path: `ranked`, or `ranked/nearby` inside what did answer.
         failures: Why, for the operator: (name, error) of what failed rather than being late.
         replayed: When replaying, what had not answered then: it is not asked again. None when live.
         deadline: When the caller's time runs out, in seconds of the monotonic clock.
-        depth: How many attempts this call is inside of.
+        inside: The path of the attempts this call is inside of, each ending in a slash.
     """
 
     view: Any
@@ -106,7 +82,7 @@ class LiveFacts:
     failures: list[tuple[str, str]] = field(default_factory=list)
     replayed: frozenset[str] | None = None
     deadline: float | None = None
-    depth: int = 0
+    inside: str = ""
 
     @property
     def index(self) -> BoundIndex:
@@ -149,44 +125,52 @@ class LiveFacts:
         drawn = [int.from_bytes(blake2b(salt + str(one).encode(), digest_size=8).digest(), "big") >> 11 for one in ids.tolist()]
         return np.array(drawn, dtype=np.float64) / 2.0**53
 
+    def apart(self) -> LiveFacts:
+        """See `Facts.apart`."""
+        return replace(self, missed=[])
+
     def attempt(self, calls: Mapping[str, Callable[[Facts], Any]], within: Mapping[str, str | None]) -> dict[str, Any]:
-        """See `Facts.attempt`."""
+        """See `Facts.attempt`. What misses within a call that misses is not recorded: replay does not ask that far."""
         if self.replayed is not None:
-            calls = {name: call for name, call in calls.items() if name not in self.replayed}
+            left_out = [name for name in calls if self.inside + name in self.replayed]
+            self.missed.extend(self.inside + name for name in left_out)
+            calls = {name: call for name, call in calls.items() if name not in left_out}
         if self.pools is None or self.replayed is not None:
             return self._in_turn(calls)
         return self._side_by_side(self.pools, calls, within)
 
     def _in_turn(self, calls: Mapping[str, Callable[[Facts], Any]]) -> dict[str, Any]:
-        got = {}
+        got: dict[str, Any] = {}
         for name, call in calls.items():
-            try:
-                got[name] = call(self)
-            except Exception as error:
-                self._miss(name, error)
+            inner = self._within(name, None)
+            self._take(got, name, inner, lambda call=call, inner=inner: call(inner))
         return got
 
     def _side_by_side(self, pools: Pools, calls: Mapping[str, Callable[[Facts], Any]], within: Mapping[str, str | None]) -> dict[str, Any]:
         started = time.monotonic()
-        until = {name: self._until(started, within.get(name)) for name in calls}
-        inner = {name: replace(self, deadline=until[name], depth=self.depth + 1, missed=[]) for name in calls}
-        running = {name: pools.submit(self.depth, _bound(call, inner[name])) for name, call in calls.items()}
-        got = {}
+        inner = {name: self._within(name, self._until(started, within.get(name))) for name in calls}
+        bound = {name: _bound(call, inner[name]) for name, call in calls.items()}
+        depth = self.inside.count("/")
+        running = {name: pools.submit(depth, call) for name, call in bound.items()}
+        got: dict[str, Any] = {}
         for name, future in running.items():
-            left = until[name]
-            try:
-                got[name] = future.result(None if left is None else max(0.0, left - time.monotonic()))
-                self.missed.extend(inner[name].missed)
-            except Exception as error:
-                # Whatever a leaf raises, a decision degrades instead of failing: the miss is recorded and replayed.
-                future.cancel()
-                self._miss(name, error)
+            self._take(got, name, inner[name], lambda name=name, future=future: _result(future, bound[name], inner[name].deadline))
         return got
 
-    def _miss(self, name: str, error: Exception) -> None:
-        self.missed.append(name)
-        if not isinstance(error, Late | FutureTimeout):
-            self.failures.append((name, f"{type(error).__name__}: {error}"))
+    def _within(self, name: str, deadline: float | None) -> LiveFacts:
+        """Return the facts of a call: with a deadline, and misses of its own that count only if it answers."""
+        return replace(self, deadline=deadline, inside=f"{self.inside}{name}/", missed=[])
+
+    def _take(self, got: dict[str, Any], name: str, inner: LiveFacts, answer: Callable[[], Any]) -> None:
+        """Keep a call's answer, or record that there is none."""
+        try:
+            got[name] = answer()
+            self.missed.extend(inner.missed)
+        except Exception as error:
+            # Whatever a leaf raises, a decision degrades instead of failing: the miss is recorded and replayed.
+            self.missed.append(self.inside + name)
+            if not isinstance(error, Late | TimeoutError):
+                self.failures.append((self.inside + name, f"{type(error).__name__}: {error}"))
 
     def _until(self, started: float, within: str | None) -> float | None:
         own = started + micros(within) / SECOND if within is not None else None
@@ -195,3 +179,14 @@ class LiveFacts:
 
 def _bound(call: Callable[[Facts], Any], facts: Facts) -> Callable[[], Any]:
     return lambda: call(facts)
+
+
+def _result(future: Future[Any], call: Callable[[], Any], deadline: float | None) -> Any:
+    """Return what a call on another thread answers, waiting no longer than its deadline."""
+    if deadline is None:
+        # No thread has taken it, and nothing limits the wait: it runs here rather than queue behind calls that may hang.
+        return call() if future.cancel() else future.result()
+    try:
+        return future.result(max(0.0, deadline - time.monotonic()))
+    finally:
+        future.cancel()

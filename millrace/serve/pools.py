@@ -22,18 +22,25 @@ class Pools:
 
     def __init__(self) -> None:
         self._pools: dict[int, _Pool] = {}
+        self._is_open = True
         self._lock = threading.Lock()
 
     def submit(self, depth: int, call: Callable[[], Any]) -> Future[Any]:
         """Run a call on a thread of its depth. Until a thread takes it, its future can be cancelled; after `close` it is."""
+        future: Future[Any] = Future()
         with self._lock:
+            if not self._is_open:
+                future.cancel()
+                return future
             if depth not in self._pools:
                 self._pools[depth] = _Pool(f"attempt-{depth}")
-        return self._pools[depth].submit(call)
+            self._pools[depth].add(future, call)
+        return future
 
     def close(self) -> None:
-        """Let running calls end and take no more."""
+        """Let the calls end that were accepted, and accept no more."""
         with self._lock:
+            self._is_open = False
             for pool in self._pools.values():
                 pool.close()
 
@@ -47,20 +54,14 @@ class _Pool:
         self._lock = threading.Lock()
         self._threads = 0
         self._unclaimed = 0  # calls that no thread has taken, less threads that wait for one
-        self._is_open = True
 
-    def submit(self, call: Callable[[], Any]) -> Future[Any]:
-        future: Future[Any] = Future()
+    def add(self, future: Future[Any], call: Callable[[], Any]) -> None:
         with self._lock:
-            if not self._is_open:
-                future.cancel()
-                return future
             self._unclaimed += 1
             if self._unclaimed > 0 and self._threads < _WORKERS:
                 self._threads += 1
                 threading.Thread(target=self._run, name=f"{self._name}-{self._threads}", daemon=True).start()
         self._tasks.put((future, call))
-        return future
 
     def _run(self) -> None:
         while True:
@@ -78,7 +79,5 @@ class _Pool:
                 future.set_exception(error)
 
     def close(self) -> None:
-        with self._lock:
-            self._is_open = False
-            for _ in range(self._threads):
-                self._tasks.put(None)
+        for _ in range(self._threads):
+            self._tasks.put(None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ SHOWN = "shown"
 
 
 def records(
-    d: Decisions, *, system: str, release: str, watermark: int, missed: list[str], kept: Mapping[str, tuple[str, ...]]
+    d: Decisions, *, system: str, release: str, watermark: int, missed: Sequence[str], kept: Mapping[str, tuple[str, ...]]
 ) -> list[Decision]:
     """Return one record per request, in their order.
 
@@ -24,7 +25,7 @@ def records(
         system: The system's name.
         release: The release in service; a pinned policy has named its own in the requests' `release`.
         watermark: What they were decided as of.
-        missed: What did not answer in time.
+        missed: What did not answer in time for any of them; an experiment has noted in the requests' `missed` what its arms went without.
         kept: By policy name, the columns of features and heads that it read: those are recorded, as served.
     """
     n = size(d.requests)
@@ -33,7 +34,7 @@ def records(
     lists = {name: _plain(rows[name]) for name in ("candidate", "source", "score", "propensity") if name in rows}
     per_request = {
         name: _plain(d.requests[name])
-        for name in ("id", "at", "policy", "arm", "arm_share", "action", "answer", "shadow", "release")
+        for name in ("id", "at", "policy", "arm", "arm_share", "action", "answer", "missed", "shadow", "release")
         if name in d.requests
     }
     out = []
@@ -55,7 +56,7 @@ def records(
                 arm_share=own.get("arm_share", 1.0),
                 action=own.get("action", SHOWN),
                 answer=own.get("answer", ""),
-                missed=missed,
+                missed=[*missed, *own.get("missed", ())],
                 shadow=own.get("shadow", []),
                 taken=last - first,
                 candidate=lists["candidate"][first:end],
@@ -78,6 +79,6 @@ def _order(d: Decisions) -> tuple[Array, Array, Array]:
 
 
 def _plain(column: Array) -> list[Any]:
-    """Return a column as Python values; a missing number is None, which is what JSON can say."""
+    """Return a column as Python values; a number that is missing or infinite is None, which is what JSON can say."""
     values = column.tolist()
-    return [None if value != value else value for value in values] if column.dtype.kind == "f" else values
+    return [value if isfinite(value) else None for value in values] if column.dtype.kind == "f" else values

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
 from millrace.decision import Policy, Scorer
+from millrace.errors import MillraceError
 from millrace.loaded import Loaded
 from millrace.policy.wrappers import Canary
 from millrace.schema import Field
@@ -15,6 +17,8 @@ from millrace.stores.release import Release
 from millrace.stores.releases import Releases
 from millrace.stores.standing import Standing
 from millrace.walk import digest
+
+log = logging.getLogger("millrace.serve")
 
 
 class Versions:
@@ -28,6 +32,10 @@ class Versions:
 
     def load(self, version: str) -> Scorer:
         """Return a version, read from its verified artefact the first time."""
+        found = self._versions.get(version)  # without the lock: who serves does not wait for what another loads
+        return found if found is not None else self._read(version)
+
+    def _read(self, version: str) -> Scorer:
         with self._lock:
             if version not in self._versions:
                 model = self._loaded.models[self._registry.get(version).model]
@@ -40,13 +48,21 @@ class Versions:
         model = self._loaded.models.get(record.model)
         return model is not None and record.lineage.declaration == digest(model)
 
+    def is_ready(self, version: str) -> bool:
+        """Whether a version fits and is loaded: it is, now, so that no decision has to wait for it; one that is damaged is told of."""
+        try:
+            return self.fits(version) and self.load(version) is not None
+        except MillraceError as error:
+            log.error("%s is not served: %s", version, error)
+            return False
+
 
 def installed(release: Release | None, versions: Versions) -> Installed:
-    """Return a release as it can be served: versions trained under another declaration are left out."""
+    """Return a release as it can be served: versions trained under another declaration, and damaged ones, are left out."""
     if release is None:
         return Installed()
-    fitting = {model: version for model, version in release.versions.items() if versions.fits(version)}
-    return Installed(release.id, fitting, release.thresholds)
+    ready = {model: version for model, version in release.versions.items() if versions.is_ready(version)}
+    return Installed(release.id, ready, release.thresholds)
 
 
 def serving(loaded: Loaded, releases: Releases, versions: Versions, standing: Standing) -> tuple[Policy, Installed, dict[int, str]]:

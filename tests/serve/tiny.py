@@ -11,6 +11,7 @@ import numpy as np
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from millrace.loading import load
+from millrace.models.declare import POSITION
 from millrace.models.learner import Examples
 from millrace.serve.engine import Engine
 from millrace.serve.home import Home
@@ -62,6 +63,7 @@ def publish(engine: Engine, model: str, columns: Columns, labels: list[int], thr
     declared = engine.loaded.models[model]
     n = len(labels)
     named = dict(zip((one.column for one in declared.features), columns.values(), strict=True))
+    named |= {POSITION: np.zeros(n)} if declared.position else {}
     order = np.arange(n)
     version = declared.learner.fit(Examples(named, {declared.heads[0]: np.array(labels, float)}, np.ones(n), order, order), 0)
     lineage = Lineage(

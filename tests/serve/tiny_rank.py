@@ -55,7 +55,10 @@ mine = count(Buy, per=Visitor, over="ever")
 
 sold = outcome(Buy, within="1h")
 ranker = Model(
-    sold, features=[bought, shown, mine, Good.kind, Visitor.country], learner=GradientBoosting(trees=5, min_rows=5, patience=None)
+    sold,
+    features=[bought, shown, mine, Good.kind, Visitor.country],
+    learner=GradientBoosting(trees=5, min_rows=5, patience=None),
+    position=True,
 )
 
 fresh = Fresh(Good.added_at, take=50)

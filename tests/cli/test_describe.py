@@ -1,0 +1,66 @@
+"""`millrace check`: what is declared, read back."""
+
+import pytest
+
+from millrace.cli.written import spelt, written
+from millrace.loading import load
+
+
+def rows(text: str, title: str) -> list[list[str]]:
+    """Return the cells of a printed table: its lines from below the rule to the next empty one."""
+    lines = text[text.index(title) :].splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("──")) + 1
+    end = next((place for place in range(start, len(lines)) if not lines[place].strip()), len(lines))
+    return [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines[start:end]]
+
+
+def test_new_module_is_said_to_be_sound_with_its_hash(shop):
+    said = shop.millrace("check", "shop.py")
+    assert said.status == 0
+    assert f"shop.py is sound, no warnings; hash {load(str(shop.folder / 'shop.py')).hash}" in said.out
+
+
+def test_features_are_listed_with_keys_window_hop_default_and_readers(shop):
+    features = {row[0]: row[1:] for row in rows(shop.millrace("check", "shop.py").out, "Features")}
+    assert features["clicks[Item, 7d]"] == ["count of Click", "Item", "7d", "3h", "0", "ranker, appeal, heat"]
+    assert features["taste"] == ["count of Click", "User, Item.category", "30d", "12h", "0", "ranker"]
+    assert features["appeal"] == ["clicks[Item, 7d] / shown, prior 1 in 10", "ranker, popular.Rules"]
+    assert features["heat"][0] == "How much faster than its weekly pace the item is clicked now."
+
+
+def test_models_policy_and_operation_are_read_back(shop):
+    said = shop.millrace("check", "shop.py").out
+    assert rows(said, "Models") == [["ranker", "GradientBoosting(trees=100)", "clicked: any(Click) within 1h", "Decided()", "7"]]
+    for line in (
+        "Fallback: after 150ms",
+        "propose  Trending(Click.item, over=7d)",
+        "score    ranker",
+        "choose   Top(Visit.limit, AtMost(2, per=Item.category), explore=0.1)",
+        "refine   Rules(appeal)",
+        "NotWorse(auc)",
+        "every 1d, on Drift",
+    ):
+        assert line in said, line
+
+
+def test_what_is_declared_and_does_nothing_is_said(shop):
+    with (shop.folder / "shop.py").open("a") as file:
+        file.write('idle = count(Click, per=User, over="3d")\n')
+    said = shop.millrace("check", "shop.py")
+    assert said.status == 0
+    assert "idle" in next(line for line in said.out.splitlines() if line.startswith("warning: shop.py:"))
+    assert "1 warning;" in said.out
+
+
+@pytest.mark.parametrize("system", ["millrace.systems.feed", "millrace.systems.fraud", "tests.serve.tiny_alone"])
+def test_every_system_can_be_described(shop, system):
+    said = shop.millrace("check", system)
+    assert said.status == 0, said.err
+    assert f"{system} is sound" in said.out
+
+
+def test_declaration_is_written_by_its_name_or_by_what_is_set():
+    fraud = load("millrace.systems.fraud")
+    assert written(fraud, fraud.models["risk"]) == "risk"
+    assert spelt(fraud, fraud.models["risk"].learner) == "Calibrated(GradientBoosting(trees=150), by=sigmoid)"
+    assert [spelt(fraud, one) for one in fraud.system.monitors] == ["Drift(risk)", "Calibration(charged, over=30d)"]
