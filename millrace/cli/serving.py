@@ -52,7 +52,7 @@ def serve(system: str, folder: Path, host: str, port: int, *, operate: bool) -> 
         engine = Engine(loaded, home)
         step = Operator(engine).step if operate else _only_reload(engine)
         operated = repeating(OPERATE_EVERY_S, "operator", lambda: step(engine.clock.now()))
-        with operated, repeating(TIDY_EVERY_S, "compaction", lambda: _tidy(home)):
+        with operated, repeating(TIDY_EVERY_S, "compaction", lambda: _tidy(home, engine)):
             _announce(loaded, folder, f"http://{host}:{port}", operate)
             run(create_app(engine), host, port)
 
@@ -64,8 +64,10 @@ def _only_reload(engine: Engine) -> Callable[[int], list[str]]:
     return step
 
 
-def _tidy(home: Home) -> list[str]:
+def _tidy(home: Home, engine: Engine) -> list[str]:
+    """Compact the log and save a snapshot, so that a start after a crash replays minutes, not the whole log."""
     done = home.log.compact(slice_rows=_SLICE)
+    engine.snapshot()
     return [f"moved {done.moved:,} records to the lake"] if done.moved else []
 
 
