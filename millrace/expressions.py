@@ -20,9 +20,22 @@ def _unequal(a: Any, b: Any) -> Array:
     return np.asarray(np.not_equal(a, b), dtype=bool)
 
 
+def _number(value: Any) -> Any:
+    """Return a truth value as the number it counts as; NumPy would add two of them to another truth value."""
+    return value.astype(np.int64) if isinstance(value, np.ndarray) and value.dtype == np.bool_ else value
+
+
+def _add(a: Any, b: Any) -> Array:
+    return _number(a) + _number(b)
+
+
+def _subtract(a: Any, b: Any) -> Array:
+    return _number(a) - _number(b)
+
+
 _OPERATIONS: dict[str, Callable[..., Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
+    "+": _add,
+    "-": _subtract,
     "*": operator.mul,
     "/": operator.truediv,
     "<": operator.lt,

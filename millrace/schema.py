@@ -90,6 +90,13 @@ class Field(Expr):
         """The NumPy type of its column: a missing integer needs a float column, missing text is None in an object column."""
         return np.float64 if self.kind in ("integer", "boolean") and self.optional else _DTYPES[self.kind]
 
+    def __getitem__(self, name: str) -> Field:
+        """Return a field of what it refers to: `Payment.device["kind"]`, for the few names that a field has a meaning of its own for."""
+        target = self.refers_to
+        if target is None or name not in field_names(target):
+            raise DeclarationError(f"{self.column} refers to nothing that has a field {name!r}")
+        return Field(target, name, self)
+
     def __getattr__(self, name: str) -> Field:
         target = None if name.startswith("_") else self.refers_to
         if target is not None and name in field_names(target):

@@ -158,3 +158,11 @@ def test_an_expression_can_be_a_key():
     condition = Watch.seconds > 3
     assert {condition: "long"}[condition] == "long"
     assert len({condition, Watch.seconds > 3}) == 2
+
+
+def test_truth_values_count_as_numbers_when_they_are_added() -> None:
+    both = (Watch.seconds > 1) + (Watch.seconds > 2)
+    values = both.evaluate(lambda _field: np.array([0.5, 1.5, 2.5]))
+    assert values.tolist() == [0, 1, 2]
+    less = (Watch.seconds > 1) - (Watch.seconds > 2)
+    assert less.evaluate(lambda _field: np.array([0.5, 1.5, 2.5])).tolist() == [0, 1, 0]

@@ -312,3 +312,16 @@ def test_records_are_made_by_keyword_and_never_change():
 )
 def test_a_record_survives_json(record):
     assert decode(Everything, msgspec.json.encode(record)) == record
+
+
+def test_field_behind_a_reference_is_reached_by_name_where_the_dot_means_something_else() -> None:
+    class Gadget(Entity):
+        kind: str
+
+    class Use(Event):
+        gadget: Ref[Gadget]
+
+    path = Use.gadget["kind"]
+    assert path.column == "Use.gadget.kind"
+    with pytest.raises(DeclarationError, match="refers to nothing that has a field 'colour'"):
+        Use.gadget["colour"]

@@ -189,7 +189,6 @@ def _tried(chosen: DataSet, trial: Trial, folder: Path) -> tuple[str, list[Figur
     with writing(loaded, folder) as home, progress() as shown:
         task = shown.add_task("rebuilding the online view", total=1.0, said="")
         engine = Engine(loaded, home, now=lambda: trial.at, patient=True)
-        engine.clock.finish(engine.view.standing.watermark)  # an earlier run has read the view as of then, and time does not go back
         try:
             figures = tried(engine, trial, progress=lambda what, share: shown.update(task, description=what, completed=share))
             return engine.standing.champion or "", figures

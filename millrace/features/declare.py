@@ -62,11 +62,12 @@ class Aggregate:
         what = self.of.column if isinstance(self.of, Expr) else self.of.__name__
         kept = f" if {self.where.column}" if self.where is not None else ""
         keys = ", ".join(key_name(key) for key in self.per)
-        missing = "" if self.default in (None, 0) else f" else {self.default!r}"
-        return f"{self.op}({what}){kept} per ({keys}) over {_span(self.window)}{missing}"
+        missing = "" if self.default is None or self.op in ("count", "total") else f" else {self.default!r}"
+        return f"{self.op}({what}){kept} per ({keys}) over {span(self.window)}{missing}"
 
 
-def _span(window: Window) -> str:
+def span(window: Window) -> str:
+    """Return how a window reads: `7d by 3h`, `ever`."""
     return "ever" if window.length == EVER else f"{duration(window.length)} by {duration(window.hop)}"
 
 
@@ -104,7 +105,8 @@ class OnDemand:
     @cached_property
     def column(self) -> str:
         """Its name, with the fingerprint of its code and of what it needs."""
-        return f"{self.function.__name__}@{fingerprint(self.function, tuple(need.column for need in self.needs))}"
+        read = (*(need.column for need in self.needs), *(owner.__name__ for _, owner in self.parameters if owner is not None))
+        return f"{self.function.__name__}@{fingerprint(self.function, read)}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -113,8 +113,8 @@ class Combinations:
 
 
 def _packed(codes: Array, more: Array) -> Array:
-    # A missing key makes the packed integer 0 or an integer below 2^32, neither of which is ever interned.
-    return np.where(more == NOBODY, 0, (codes << 32) | more)
+    # Where a key is missing one half is 0, and no such integer is ever coded.
+    return (codes << 32) | more
 
 
 def _found(codes: dict[Any, int], keys: list[Any]) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from millrace.features.interning import Combinations
 from millrace.features.plan import State
-from millrace.features.reading import Reader, World
+from millrace.features.reading import Directory, Reader
 from millrace.features.tallies import Entries, tally_for
 from millrace.features.tiles import TiledState
 from millrace.features.values import dtype_of
@@ -18,10 +18,10 @@ from millrace.types import Array, Columns
 class KeyedStates:
     """What is kept per key, or per combination of keys, of one stream's events that pass one filter."""
 
-    def __init__(self, states: Sequence[State], world: World) -> None:
-        """Make empty states: at least one, all of one keying. `world` holds the domains of its keys."""
+    def __init__(self, states: Sequence[State], directory: Directory) -> None:
+        """Make empty states: at least one, all of one keying. `directory` holds the domains of its keys."""
         self.keying = states[0].keying
-        self.slots = Combinations(world.interners[self.keying.domains[0]], len(self.keying.keys))
+        self.slots = Combinations(directory.interners[self.keying.domains[0]], len(self.keying.keys))
         self._specs = {state.column: state for state in states}
         self.states = {column: _empty(state) for column, state in self._specs.items()}
 

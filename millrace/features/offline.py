@@ -14,7 +14,7 @@ from millrace.features.compute import compute
 from millrace.features.keyed_events import KeyedEvents, joint_keys
 from millrace.features.plan import Plan, Read
 from millrace.features.plan import plan as plan_for
-from millrace.features.reading import Reader, World
+from millrace.features.reading import Directory, Reader
 from millrace.features.routes import RowRoute
 from millrace.schema import Field, field_names
 from millrace.types import Array, Columns, size, take
@@ -55,12 +55,12 @@ class Log:
 
     def __init__(self, plan: Plan, history: History, until: int) -> None:
         """Read the classes whose attributes are needed; events are read when they are asked for."""
-        self.world = World(plan)
+        self.directory = Directory(plan)
         self._history = history
         self._until = until
         self._records: dict[type, Columns] = {}
         self._readers: dict[type, Reader] = {}
-        for owner, table in self.world.tables.items():
+        for owner, table in self.directory.tables.items():
             table.stage(self.records(owner))
 
     def records(self, owner: type) -> Columns:
@@ -74,7 +74,7 @@ class Log:
         """Return what reads a stream's events, attributes as known when each became known."""
         if stream not in self._readers:
             events = self.records(stream)
-            self._readers[stream] = Reader(events, self.world, Moments.of(events), interning=True)
+            self._readers[stream] = Reader(events, self.directory, Moments.of(events), interning=True)
         return self._readers[stream]
 
 
@@ -103,7 +103,7 @@ class _LogRows:
         self._threads = threads
         self._reads = tuple(plan.reads.values())
         self._answers: dict[tuple[Any, ...], dict[str, Array]] = {}
-        self._readers = row_readers(plan, rows, log.world)
+        self._readers = row_readers(plan, rows, log.directory)
 
     def field(self, way: RowRoute) -> Array:
         return self._readers[way.side].values(way.field)
@@ -130,14 +130,14 @@ class _LogRows:
         return {state.column: keyed.answer(state, values) for state, values in zip(states, found, strict=True)}
 
 
-def row_readers(plan: Plan, rows: Columns, world: World) -> dict[str, Reader]:
+def row_readers(plan: Plan, rows: Columns, directory: Directory) -> dict[str, Reader]:
     """Return what reads rows, by the side of a route, attributes as known at each row's watermark."""
     moments = Moments.before(rows["watermark"])
     ids = {"id": rows["candidate"]} if plan.candidate is not None else {}
     # Ids of rows get codes too: streams are read one after another, and an id may be met on a row before it is met in its stream.
     return {
-        "request": Reader(rows, world, moments, interning=True),
-        "candidate": Reader(ids, world, moments, interning=True, entity=plan.candidate),
+        "request": Reader(rows, directory, moments, interning=True),
+        "candidate": Reader(ids, directory, moments, interning=True, entity=plan.candidate),
     }
 
 

@@ -77,6 +77,8 @@ class EntityRows:
         self._is_row = owner in (plan.request, plan.candidate)
 
     def __getattr__(self, name: str) -> Array:
+        if name.startswith("__"):
+            raise AttributeError(name)  # NumPy and the like ask what an object can do
         names = ("id", *attribute_names(self._owner))
         if name not in names:
             owner = self._owner.__name__
@@ -97,6 +99,8 @@ def checked(function: str, result: Any, n: int) -> Array:
     Raises:
         DeclarationError: It is something else, or not one per row.
     """
+    if result is None:
+        raise DeclarationError(f"{function}() returned nothing: end it with `return` and a value per row")
     values = np.asarray(result)
     if values.dtype.kind == "U":
         values = values.astype(object)

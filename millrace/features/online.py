@@ -15,7 +15,7 @@ from millrace.features.compute import compute, finished
 from millrace.features.enumeration import Belonging, Newest, greatest
 from millrace.features.keyed import KeyedStates
 from millrace.features.plan import Plan, Read, State, by_keying
-from millrace.features.reading import Reader, World
+from millrace.features.reading import Directory, Reader
 from millrace.features.routes import RowRoute
 from millrace.features.tiles import NEVER, TiledState
 from millrace.schema import Field
@@ -50,7 +50,7 @@ class OnlineView:
     Attributes:
         plan: What it keeps.
         standing: Where in the log it stands.
-        world: The ids and the attributes it knows.
+        directory: The ids and the attributes it knows.
         groups: Its states, by what their events are grouped by.
     """
 
@@ -58,8 +58,8 @@ class OnlineView:
         """Make a view that has seen nothing."""
         self.plan = plan
         self.standing = Standing()
-        self.world = World(plan)
-        self.groups = {column: KeyedStates(states, self.world) for column, states in by_keying(plan).items()}
+        self.directory = Directory(plan)
+        self.groups = {column: KeyedStates(states, self.directory) for column, states in by_keying(plan).items()}
         self._next_change = NEVER
         self._indices: dict[tuple[Any, ...], tuple[int, Any]] = {}
 
@@ -93,22 +93,23 @@ class OnlineView:
         if not parts:
             return
         known, position = self._checked(parts)
-        for owner, table in self.world.tables.items():
+        for owner, table in self.directory.tables.items():
             if owner.__name__ in parts:
                 table.stage(parts[owner.__name__])
-        watermark = max(self.standing.watermark, known + 1)
+        # More records of the same instant may follow, so time stands no later than it; what is gone by then never counts again.
+        watermark = max(self.standing.watermark, known)
         applied = self.standing.applied
         for name, records in parts.items():
             self._count(name, records, applied + np.arange(size(records)), watermark)
             applied += size(records)
-        for table in self.world.tables.values():
+        for table in self.directory.tables.values():
             table.commit()
             table.fit()
         for group in self.groups.values():
             group.fit()
         last = max(self.position, *(int(records["position"].max()) for records in parts.values()))
         self.resume(Standing(last, known, position, self.standing.watermark, applied))
-        self.advance(watermark)
+        self._leave(watermark)
 
     def _checked(self, parts: Mapping[str, Columns]) -> tuple[int, int]:
         """Return the (known, position) of the last record of a batch."""
@@ -117,11 +118,15 @@ class OnlineView:
             steps = np.diff(known)
             if (steps < 0).any() or (np.diff(position)[steps == 0] < 0).any():
                 raise BadInput(f"the records of {name} are not in order of (known, position): sort them before they are applied", "known")
-            before = (self.last_known, self.standing.last_position)
-            if (int(known[0]), int(position[0])) <= before or known[0] < self.standing.watermark:
+            if (int(known[0]), int(position[0])) <= (self.last_known, self.standing.last_position):
+                raise BadInput(
+                    f"a record of {name} known at {known[0]} comes after one known at {self.last_known}: apply the log in its order",
+                    "known",
+                )
+            if known[0] < self.standing.watermark:
                 raise BadInput(
                     f"a record of {name} known at {known[0]} comes after the view was read as of {self.standing.watermark}: "
-                    f"apply records in the order of the log, and read as of no later than the next one is known",
+                    f"read as of no later than the next record is known",
                     "known",
                 )
         return max((int(records["known"][-1]), int(records["position"][-1])) for records in parts.values())
@@ -129,7 +134,7 @@ class OnlineView:
     def _count(self, name: str, records: Columns, places: Array, watermark: int) -> None:
         groups = [group for group in self.groups.values() if group.keying.stream.__name__ == name]
         if groups:
-            reader = Reader(records, self.world, Moments.of(records), interning=True)
+            reader = Reader(records, self.directory, Moments.of(records), interning=True)
             for group in groups:
                 group.add(records, reader, places, watermark)
 
@@ -144,6 +149,9 @@ class OnlineView:
             raise Conflict(f"the view stands at {reached} and cannot be read as of {watermark}: ask the log (a backfill) about the past")
         if watermark > self.standing.watermark:
             self.standing = replace(self.standing, watermark=watermark)
+        self._leave(watermark)
+
+    def _leave(self, watermark: int) -> None:
         if watermark >= self._next_change:
             self._next_change = min(group.advance(watermark) for group in self.groups.values())
 
@@ -178,7 +186,7 @@ class OnlineView:
         return self._index(("top", aggregate.column, take), changes, lambda: self._greatest(read, states, take))
 
     def _greatest(self, read: Read, states: Sequence[TiledState], take: int) -> tuple[Array, Array]:
-        ids = self.world.interners[read.states[0].keying.domains[0]].ids
+        ids = self.directory.interners[read.states[0].keying.domains[0]].ids
         values = finished(read, tuple(state.tally.value[: len(ids)] for state in states))
         if values.dtype.kind == "O":
             raise DeclarationError(f"{read.aggregate.column} is text, which has no greatest: use a number")
@@ -209,9 +217,9 @@ class OnlineView:
         Raises:
             NotFound: The plan keeps no attribute of the class.
         """
-        if entity not in self.world.tables:
+        if entity not in self.directory.tables:
             raise NotFound(f"the view keeps no attribute of {entity.__name__}: add one to the features of a model")
-        return self.world.interners[entity.__name__].ids[self.world.tables[entity].entities]
+        return self.directory.interners[entity.__name__].ids[self.directory.tables[entity].entities]
 
     def state(self, state: State) -> TiledState:
         """Return what is kept for a state of the plan."""
@@ -222,17 +230,17 @@ class OnlineView:
         """About how much memory each part takes, in bytes: by state, combination of keys, class and domain."""
         sizes = {column: kept.nbytes for group in self.groups.values() for column, kept in group.states.items()}
         sizes |= {f"slots of {column}": group.slots.nbytes for column, group in self.groups.items()}
-        sizes |= {f"attributes of {owner.__name__}": table.nbytes for owner, table in self.world.tables.items()}
-        return sizes | {f"ids of {name}": interner.nbytes for name, interner in self.world.interners.items()}
+        sizes |= {f"attributes of {owner.__name__}": table.nbytes for owner, table in self.directory.tables.items()}
+        return sizes | {f"ids of {name}": interner.nbytes for name, interner in self.directory.interners.items()}
 
     def _table(self, field: Field) -> Any:
-        table = self.world.tables.get(field.owner)
+        table = self.directory.tables.get(field.owner)
         if table is None or field.name not in self.plan.attributes[field.owner]:
             raise NotFound(f"the view does not keep {field.column}: let a feature or a source of the system read it")
         return table
 
     def _attribute(self, field: Field) -> tuple[Array, Array]:
-        return self.world.tables[field.owner].column(field.name), self.world.interners[field.owner.__name__].ids
+        return self.directory.tables[field.owner].column(field.name), self.directory.interners[field.owner.__name__].ids
 
     def _index(self, name: tuple[Any, ...], changes: int, make: Any) -> Any:
         """Return an index, made anew only when what it is of has changed."""
@@ -251,8 +259,8 @@ class _ViewRows:
         self.requests = size(d.requests)
         self.at = d.requests["at"]
         self._readers = {
-            "request": Reader(d.requests, view.world, None),
-            "candidate": Reader({"id": d.rows["candidate"]}, view.world, None, entity=view.plan.candidate),
+            "request": Reader(d.requests, view.directory, None),
+            "candidate": Reader({"id": d.rows["candidate"]}, view.directory, None, entity=view.plan.candidate),
         }
         self._slots: dict[tuple[Any, ...], Array] = {}
         self._spread: dict[str, Array] = {}

@@ -127,11 +127,11 @@ def explain(plan: Plan, column: str, row: Columns, history: History) -> list[Evi
 
 def _behind(plan: Plan, read: Read, row: Columns, log: Log, watermark: int) -> Evidence:
     keying = read.states[0].keying
-    readers = row_readers(plan, row, log.world)
+    readers = row_readers(plan, row, log.directory)
     keyed = KeyedEvents(log.reader(keying.stream), log.records(keying.stream), keying)
     codes = [int(readers[way.side].codes(way.field)[0]) for way in read.routes]
     counts = keyed.at >= read.aggregate.window.lo(watermark)
     for column, code in zip(keyed.codes, codes, strict=True):
         counts &= column == code
-    keys = tuple(log.world.interners[name].ids[code] for name, code in zip(keying.domains, codes, strict=True))
+    keys = tuple(log.directory.interners[name].ids[code] for name, code in zip(keying.domains, codes, strict=True))
     return Evidence(read.aggregate.column, keys, take(log.records(keying.stream), keyed.rows[counts]))

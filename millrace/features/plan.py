@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from millrace.expressions import Expr
-from millrace.features.declare import Aggregate, OnDemand, Ratio
+from millrace.features.declare import Aggregate, OnDemand, Ratio, span
 from millrace.features.routes import RowRoute, row_route
 from millrace.features.values import check_aggregate
 from millrace.features.window import Window
@@ -58,7 +58,7 @@ class State:
     def column(self) -> str:
         """Its structure as text; states with equal columns are one."""
         value = self.value.column if self.value is not None else ""
-        return f"{self.op}({value}) of {self.keying.column} over {self.window.length}/{self.window.hop}"
+        return f"{self.op}({value}) of {self.keying.column} over {span(self.window)}"
 
 
 @dataclass(frozen=True)

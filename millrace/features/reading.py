@@ -6,15 +6,15 @@ import numpy as np
 
 from millrace.errors import BadInput
 from millrace.expressions import Expr
-from millrace.features.attributes import Located, Moments, Table
+from millrace.features.attributes import Located, Moments, Table, as_attribute
 from millrace.features.interning import NOBODY, Interner
 from millrace.features.plan import Keying, Plan, domain
 from millrace.features.values import evaluate
 from millrace.schema import Field, field_names
-from millrace.types import Array, Columns, size
+from millrace.types import Array, Columns
 
 
-class World:
+class Directory:
     """The interners and attribute tables that a plan needs: by domain, and by class."""
 
     def __init__(self, plan: Plan) -> None:
@@ -40,18 +40,20 @@ class Reader:
     Fields of the rows themselves come from their columns, those behind a reference from the tables: as known at each row's moment.
     """
 
-    def __init__(self, rows: Columns, world: World, moments: Moments | None, interning: bool = False, entity: type | None = None) -> None:
+    def __init__(
+        self, rows: Columns, directory: Directory, moments: Moments | None, interning: bool = False, entity: type | None = None
+    ) -> None:
         """Read rows.
 
         Args:
             rows: The columns of events or requests; only `id` when the rows are entities.
-            world: Where references lead.
+            directory: Where references lead.
             moments: As of when attributes are read, per row; None is now.
             interning: Whether ids never seen get codes: true for events, which are facts; false for questions.
             entity: The class of the rows when they are entities: all their fields but `id` are attributes.
         """
         self._rows = rows
-        self._world = world
+        self._directory = directory
         self._moments = moments
         self._interning = interning
         self._entity = entity
@@ -64,10 +66,10 @@ class Reader:
         if field.via is not None:
             if field.name == "id":
                 return self.values(field.via)
-            return self._world.tables[field.owner].values(field.name, self._where(field))
+            return self._directory.tables[field.owner].values(field.name, self._where(field))
         if self._entity is None or field.name == "id":
             return self._own(field)
-        return self._world.tables[field.owner].values(field.name, self._where(field))
+        return self._directory.tables[field.owner].values(field.name, self._where(field))
 
     def codes(self, field: Field) -> Array:
         """Return the codes of a field that is a key or leads to one, in its domain; `NOBODY` where it is missing or unknown."""
@@ -96,15 +98,15 @@ class Reader:
         if field.name == "id" and field.via is not None:
             return self.codes(field.via)
         if field.via is not None or (self._entity is not None and field.name != "id"):
-            return self._world.tables[field.owner].codes(field.name, self._where(field))
-        interner = self._world.interners[domain(field)]
-        column = self._own(field)
+            return self._directory.tables[field.owner].codes(field.name, self._where(field))
+        interner = self._directory.interners[domain(field)]
+        column = as_attribute(field, self._own(field)) if field.kind == "instant" else self._own(field)
         return interner.intern(column) if self._interning else interner.lookup(column)
 
     def _where(self, field: Field) -> Located:
         found = self._located.get(field.via)
         if found is None:
-            table = self._world.tables[field.owner]
+            table = self._directory.tables[field.owner]
             holders = self.codes(field.via if field.via is not None else Field(field.owner, "id"))
             found = self._located[field.via] = table.locate(holders, self._moments)
         return found
@@ -115,6 +117,3 @@ class Reader:
             known = ", ".join(field_names(field.owner))
             raise BadInput(f"the rows of {field.owner.__name__} have no column {field.name!r}: give all its fields ({known})", field.name)
         return column
-
-    def __len__(self) -> int:
-        return size(self._rows)

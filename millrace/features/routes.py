@@ -46,14 +46,15 @@ def row_route(request: type, candidate: type | None, key: Key) -> RowRoute:
     if owner is request:
         return RowRoute("request", Field(owner, name))
     for side, start in (("request", request), ("candidate", candidate)):
-        ways = references(start, owner) if start is not None else []
+        references_to = references(start, owner) if start is not None else []
+        ways = references_to if name == "id" else [Field(owner, name, way) for way in references_to]
         if len(ways) > 1:
             named = ", ".join(way.column for way in ways)
             raise DeclarationError(
                 f"a row reaches {key_name(key)} in {len(ways)} ways ({named}): name the one you mean, per={ways[0].column}"
             )
         if ways:
-            return RowRoute(side, ways[0] if name == "id" else Field(owner, name, ways[0]))
+            return RowRoute(side, ways[0])
     where = request.__name__ + (f" and {candidate.__name__}" if candidate is not None else "")
     raise DeclarationError(f"a row of {where} cannot reach {key_name(key)}: add a Ref[{owner.__name__}] to one of them, or use another key")
 

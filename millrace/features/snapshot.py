@@ -10,6 +10,7 @@ import numpy as np
 from millrace.errors import Conflict
 from millrace.features.online import OnlineView, Standing
 from millrace.features.plan import Plan, by_keying
+from millrace.schema import Field
 from millrace.types import Array, Columns, objects
 
 _FORMAT = 1
@@ -24,12 +25,12 @@ class _Header(msgspec.Struct, frozen=True):
 
 
 def snapshot(view: OnlineView) -> dict[str, Array]:
-    """Return a view as arrays of numbers and bytes, by short names; text is JSON in bytes, so nothing needs pickle."""
-    saved: dict[str, Array] = {"header": _packed_json(_Header(_FORMAT, _contents(view.plan), view.standing))}
-    for i, name in enumerate(sorted(view.world.interners)):
-        saved[f"ids.{i}"] = _packed_json(view.world.interners[name].ids[1:].tolist())
-    for i, owner in enumerate(view.world.tables):
-        saved |= _prefixed(f"table.{i}", view.world.tables[owner].snapshot())
+    """Return a view as arrays of numbers, by short names; text is MessagePack in bytes, so nothing needs pickle."""
+    saved: dict[str, Array] = {"header": _packed(_Header(_FORMAT, _contents(view), view.standing))}
+    for i, name in enumerate(sorted(view.directory.interners)):
+        saved[f"ids.{i}"] = _packed(view.directory.interners[name].ids[1:].tolist())
+    for i, owner in enumerate(view.directory.tables):
+        saved |= _prefixed(f"table.{i}", view.directory.tables[owner].snapshot())
     for i, group in enumerate(view.groups.values()):
         saved |= _prefixed(f"slots.{i}", {str(level): packed for level, packed in enumerate(group.slots.levels)})
         for j, state in enumerate(group.states.values()):
@@ -43,14 +44,17 @@ def restore(plan: Plan, saved: Mapping[str, Array]) -> OnlineView:
     Raises:
         Conflict: The snapshot was made for other features, or by another format: rebuild the view from the log.
     """
-    header = msgspec.json.decode(saved["header"].tobytes(), type=_Header)
     view = OnlineView(plan)
-    if header.format != _FORMAT or header.contents != _contents(plan):
+    try:
+        header = msgspec.msgpack.decode(saved["header"].tobytes(), type=_Header)
+    except (KeyError, msgspec.DecodeError):
+        header = None
+    if header is None or (header.format, header.contents) != (_FORMAT, _contents(view)):
         raise Conflict("the snapshot was made for other features: leave it, and replay the log into a new view")
-    for i, name in enumerate(sorted(view.world.interners)):
-        view.world.interners[name].intern(objects(_unpacked_json(saved[f"ids.{i}"])))
-    for i, owner in enumerate(view.world.tables):
-        view.world.tables[owner].restore(_unprefixed(f"table.{i}", saved))
+    for i, name in enumerate(sorted(view.directory.interners)):
+        view.directory.interners[name].intern(objects(_unpacked(saved[f"ids.{i}"])))
+    for i, owner in enumerate(view.directory.tables):
+        view.directory.tables[owner].restore(_unprefixed(f"table.{i}", saved))
     for i, group in enumerate(view.groups.values()):
         levels = _unprefixed(f"slots.{i}", saved)
         group.slots.restore([levels[str(level)] for level in range(len(levels))])
@@ -61,23 +65,25 @@ def restore(plan: Plan, saved: Mapping[str, Array]) -> OnlineView:
     return view
 
 
-def _contents(plan: Plan) -> list[str]:
-    attributes = [f"{owner.__name__}({', '.join(names)})" for owner, names in plan.attributes.items()]
-    return [state.column for states in by_keying(plan).values() for state in states] + attributes
+def _contents(view: OnlineView) -> list[str]:
+    """Return what the arrays of a view's snapshot are of: equal lists mean arrays that fit."""
+    plan = view.plan
+    attributes = [f"{Field(owner, name).column}: {Field(owner, name).kind}" for owner, names in plan.attributes.items() for name in names]
+    return [state.column for states in by_keying(plan).values() for state in states] + attributes + sorted(view.directory.interners)
 
 
 def _prefixed(prefix: str, columns: Columns) -> dict[str, Array]:
-    return {f"{prefix}.{name}": _packed_json(column.tolist()) if column.dtype.kind == "O" else column for name, column in columns.items()}
+    return {f"{prefix}.{name}": _packed(column.tolist()) if column.dtype.kind == "O" else column for name, column in columns.items()}
 
 
 def _unprefixed(prefix: str, saved: Columns) -> dict[str, Array]:
     found = {name.removeprefix(f"{prefix}."): column for name, column in saved.items() if name.startswith(f"{prefix}.")}
-    return {name: objects(_unpacked_json(column)) if column.dtype == np.uint8 else column for name, column in found.items()}
+    return {name: objects(_unpacked(column)) if column.dtype == np.uint8 else column for name, column in found.items()}
 
 
-def _packed_json(value: object) -> Array:
-    return np.frombuffer(msgspec.json.encode(value), dtype=np.uint8)
+def _packed(value: object) -> Array:
+    return np.frombuffer(msgspec.msgpack.encode(value), dtype=np.uint8)
 
 
-def _unpacked_json(packed: Array) -> list:
-    return msgspec.json.decode(packed.tobytes())
+def _unpacked(packed: Array) -> list:
+    return msgspec.msgpack.decode(packed.tobytes())

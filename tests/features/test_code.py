@@ -1,6 +1,5 @@
-from numpy import exp, where
-
 import pytest
+from numpy import exp, where
 
 from millrace.errors import DeclarationError
 from millrace.features.code import fingerprint

@@ -56,8 +56,8 @@ def test_what_differs_in_one_part_is_another_feature(other):
 
 
 def test_a_default_tells_features_apart_where_it_can_be_seen():
-    columns = {mean(Watch.seconds, per=Video, over="1h", default=default).column for default in (None, 0.5, 2)}
-    assert len(columns) == 3
+    columns = {mean(Watch.seconds, per=Video, over="1h", default=default).column for default in (None, 0, 0.5, 2)}
+    assert len(columns) == 4
 
 
 def test_the_operations_name_themselves():
@@ -167,6 +167,17 @@ def test_the_same_function_of_other_needs_is_another_feature():
     hour, week = (count(Watch, per=Video, over=over) for over in ("1h", "7d"))
     assert feature(hour)(twice).column != feature(week)(twice).column
     assert feature(hour)(twice).column == feature(hour)(twice).column
+
+
+def test_the_same_function_of_another_entity_is_another_feature():
+    def known(x):
+        return x.id != ""
+
+    def of(entity):
+        known.__annotations__ = {"x": entity}
+        return feature(known).column
+
+    assert of(Video) != of(Viewer)
 
 
 def test_families_are_flattened_wherever_they_stand():

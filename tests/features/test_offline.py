@@ -136,6 +136,27 @@ def test_a_missing_column_and_a_feature_that_was_not_planned_are_named():
         backfill(plan(Payment, None, [spent]), [Card.country], asked(("k", 30)), Logged({}))
 
 
+class Shop(Entity):
+    town: str
+
+
+class Visit(Event):
+    shop: Ref[Shop]
+
+
+class Call(Event):
+    shop: Ref[Shop]
+
+
+def test_a_candidate_that_one_stream_never_names_is_found_in_the_next():
+    at = np.array([1])
+    visit = {"id": objects(["v"]), "shop": objects(["s"]), "at": at, "known": at, "position": at}
+    features = [count(Call, per=Shop, over="1h"), count(Visit, per=Shop, over="1h")]
+    rows = asked(("k", 5)) | {"candidate": objects(["s"])}
+    found = backfill(plan(Payment, Shop, features), features, rows, Logged({Visit: visit}))
+    assert [column.tolist() for column in found.values()] == [[0], [1]]
+
+
 def test_joint_keys_are_equal_exactly_where_every_key_is():
     rng = np.random.default_rng(3)
     for size in (2, 2**21, 2**40):

@@ -14,7 +14,7 @@ from millrace.types import HOUR, MINUTE, SECOND, Columns, objects
 
 
 class Channel(Entity):
-    country: str
+    logo: bytes
 
 
 class Clip(Entity):
@@ -146,6 +146,14 @@ def test_extremes_and_the_latest_fall_back_to_what_remains_in_the_window():
     assert np.isnan(gone).all()
 
 
+def test_the_latest_of_what_remains_is_that_of_the_last_batch():
+    newest = last(Play.seconds, per=Clip, **hour)
+    view = view_of(newest)
+    view.apply({"Play": played(("u1", "a", 5.0, 50 * MINUTE), ("u1", "a", 7.0, 51 * MINUTE)) | {"at": np.array([0, 40]) * MINUTE}})
+    view.apply({"Play": played(("u1", "a", 9.0, 52 * MINUTE), position=102) | {"at": np.array([39 * MINUTE])}})
+    assert values(view, newest, shown("a"), 62 * MINUTE) == [9.0]
+
+
 def test_an_attribute_is_read_as_known_when_the_event_was_and_a_later_change_does_not_move_it():
     per_topic = count(Play, per=Clip.topic, **hour)
     view = view_of(per_topic)
@@ -221,7 +229,7 @@ def test_records_out_of_order_are_refused_and_change_nothing(second):
     known, position = second
     view = view_of(plays)
     view.apply({"Play": played(("u1", "a", 1.0, 10), position=100)})
-    with pytest.raises(BadInput, match=r"order of the log|not in order"):
+    with pytest.raises(BadInput, match="comes after one known at 10: apply the log in its order"):
         view.apply({"Play": played(("u1", "a", 1.0, known), position=position)})
     disorderly = played(("u1", "a", 1.0, 30), ("u1", "a", 1.0, 20), position=102)
     with pytest.raises(BadInput, match="not in order of \\(known, position\\)"):
@@ -235,6 +243,15 @@ def test_rows_of_one_record_may_share_its_place_in_the_log():
     one_decision = played(("u1", "a", 1.0, 10), ("u1", "b", 1.0, 10)) | {"position": np.array([100, 100])}
     view.apply({"Play": one_decision})
     assert values(view, plays, shown("a", "b"), 11) == [1, 1]
+
+
+def test_records_of_one_instant_may_come_in_several_batches():
+    newest = last(Play.seconds, per=Clip)
+    view = view_of(plays, newest)
+    for position in range(3):
+        view.apply({"Play": played(("u1", "a", float(position), 10), position=position)})
+    assert values(view, plays, shown("a"), 11) == [3]
+    assert values(view, newest, shown("a"), 11) == [2.0]
 
 
 def test_streams_no_feature_reads_only_move_the_position():
@@ -312,16 +329,20 @@ def test_known_ids_are_those_told_about_not_those_merely_referred_to():
 
 def test_a_snapshot_is_plain_arrays_and_fits_only_the_features_it_was_made_for():
     text = last(Play.user, per=Clip)
-    view = view_of(plays, text, Clip.topic)
-    view.apply({"Clip": clips(("a", "x", "news ✓", 0)), "Play": played(("u1", "a", 1.0, 1))})
+    view = view_of(plays, text, Clip.topic, Channel.logo)
+    told = {"id": objects(["x"]), "logo": objects([b"\xff\x00"]), "at": np.zeros(1), "known": np.array([-5]), "position": np.array([50])}
+    view.apply({"Clip": clips(("a", "x", "news ✓", 0)), "Channel": told, "Play": played(("u1", "a", 1.0, 1))})
     saved = snapshot(view)
     assert {column.dtype.kind for column in saved.values()} <= set("iufb")
     again = restore(view.plan, saved)
     assert again.standing == view.standing
     assert values(again, text, shown("a"), 2) == ["u1"]
     assert values(again, Clip.topic, shown("a"), 2) == ["news ✓"]
+    assert values(again, Channel.logo, shown("a"), 2) == [b"\xff\x00"]
     with pytest.raises(Conflict, match="made for other features"):
         restore(plan(Home, Clip, [plays]), saved)
+    with pytest.raises(Conflict, match="made for other features"):
+        restore(view.plan, {name: column for name, column in saved.items() if name != "header"})
 
 
 def test_the_footprint_names_every_state():
