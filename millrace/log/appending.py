@@ -5,22 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from millrace.errors import BadInput, MillraceError
 from millrace.log import inbox
-from millrace.log.codec import Codec
-from millrace.log.comparing import conflict, first_difference, first_rows, keys, offence
-from millrace.log.kinds import NO_INSTANT
+from millrace.log.decisions import DECISION
+from millrace.log.kinds import NO_INSTANT, Instant
+from millrace.log.settling import Lot, Refused, Repeats, settle
 from millrace.log.store import Store
-from millrace.log.streams import DECISION
-from millrace.log.submission import Submission
-from millrace.types import EVER, MINUTE, SECOND, Array, Columns, moment, objects, stack, take
-
-AHEAD = 5 * MINUTE
-"""How far `at` may lie after `known`: the clocks of senders differ a little, the future is refused."""
+from millrace.log.submission import Share, Submission
+from millrace.types import EVER, Array, Columns, moment, objects, stack, take
 
 HISTORY = "history"
 """The policy of decisions that were imported, not made here."""
@@ -59,22 +54,8 @@ class Committed:
     rows: Mapping[str, Columns]
 
 
-@dataclass(frozen=True)
-class _Lot:
-    """The rows of one stream in a commit; `owner` is the submission of each, `number` its place in the commit."""
-
-    codec: Codec
-    rows: dict[str, Array]
-    bodies: Sequence[bytes]
-    owner: Array
-    number: Array
-
-
-class _Refused(Exception):
-    """Some submissions cannot be written; the others can without them."""
-
-    def __init__(self, why: Mapping[int, MillraceError]) -> None:
-        self.why = why
+_Placed = tuple[Share, int, Array]
+"""A share, whose it is, and the place of each of its items in the commit."""
 
 
 def commit(store: Store, submissions: Sequence[Submission], known: int, or_later: bool = False) -> Committed:
@@ -98,10 +79,10 @@ def commit(store: Store, submissions: Sequence[Submission], known: int, or_later
                 position, latest = inbox.heights(db)
                 start = _start(known, EVER if latest is None else latest, or_later)
                 lots = _lots(kept, position + 1, start)
-                repeats = _settle(store, db, lots)
+                repeats = settle(store, db, lots)
                 _write(db, lots, repeats)
             break
-        except _Refused as found:
+        except Refused as found:
             refused |= found.why
     done = _committed(submissions, refused, lots, repeats, (position + 1, start))
     added = done.receipt.positions[~done.receipt.duplicates]
@@ -111,14 +92,16 @@ def commit(store: Store, submissions: Sequence[Submission], known: int, or_later
 
 
 def _start(known: int, latest: int, or_later: bool) -> int:
+    Instant().column([known])
     if known <= latest and not or_later:
         raise BadInput(f"known = {moment(known)} is not after the last record's, {moment(latest)}: time goes forward only", field="known")
     return max(known, latest + 1)
 
 
-def _lots(kept: Mapping[int, Submission], position: int, known: int) -> list[_Lot]:
+def _lots(kept: Mapping[int, Submission], position: int, known: int) -> list[Lot]:
     """Return the rows of all submissions by stream, numbered in their order, with `id`, `at`, `known` and `position` filled in."""
-    shares, number = {}, 0
+    shares: dict[str, list[_Placed]] = {}
+    number = 0
     for place, one in kept.items():
         for share in one.shares:
             shares.setdefault(share.codec.name, []).append((share, place, number + share.index))
@@ -126,7 +109,7 @@ def _lots(kept: Mapping[int, Submission], position: int, known: int) -> list[_Lo
     return [_lot(found, position, known) for found in shares.values()]
 
 
-def _lot(found: list, position: int, known: int) -> _Lot:
+def _lot(found: Sequence[_Placed], position: int, known: int) -> Lot:
     number = np.concatenate([numbers for _, _, numbers in found])
     rows = stack([share.rows for share, _, _ in found])
     rows |= {"known": known + number, "position": position + number}
@@ -135,7 +118,7 @@ def _lot(found: list, position: int, known: int) -> _Lot:
     fresh = zip((known + number[nameless]).tolist(), (position + number[nameless]).tolist(), strict=True)
     rows["id"][nameless] = objects(_fresh_id(*key) for key in fresh)
     owner = np.concatenate([np.full(len(numbers), place) for _, place, numbers in found])
-    return _Lot(found[0][0].codec, rows, [body for share, _, _ in found for body in share.bodies], owner, number)
+    return Lot(found[0][0].codec, rows, [body for share, _, _ in found for body in share.bodies], owner, number)
 
 
 def _fresh_id(known: int, position: int) -> str:
@@ -143,74 +126,7 @@ def _fresh_id(known: int, position: int) -> str:
     return f"{known:014x}-{position:x}"
 
 
-def _settle(store: Store, db: sqlite3.Connection, lots: Sequence[_Lot]) -> list[dict[int, tuple[int, int]]]:
-    """Take the ids of all rows; return by lot, for the rows whose id was taken with equal content, the (known, position) it has.
-
-    Raises:
-        _Refused: Rows are from the future, or their id was taken with other content.
-    """
-    late = {owner: why for lot in lots for owner, why in _from_the_future(lot)}
-    if late:
-        raise _Refused(late)
-    clashes: list[_Clash] = []
-    repeats = [_repeats(store, db, lot, clashes) for lot in lots]
-    if clashes:
-        raise _Refused(_conflicts(clashes))
-    return repeats
-
-
-def _from_the_future(lot: _Lot) -> list[tuple[int, BadInput]]:
-    ahead = lot.rows["at"] - lot.rows["known"]
-    return [
-        (
-            int(lot.owner[row]),
-            BadInput(
-                f"{lot.codec.name} {lot.rows['id'][row]} happened at {moment(lot.rows['at'][row])}, {ahead[row] / SECOND:,.0f} s from now:"
-                f" at most {AHEAD // SECOND} s are accepted; set the sender's clock",
-                field="at",
-            ),
-        )
-        for row in np.flatnonzero(ahead > AHEAD)
-    ]
-
-
-class _Clash(NamedTuple):
-    """A row whose id was taken with other content: by a row of submission `rival` of the same commit, or before it (-1)."""
-
-    owner: int
-    number: int
-    rival: int
-    said: str
-
-
-def _repeats(store: Store, db: sqlite3.Connection, lot: _Lot, clashes: list[_Clash]) -> dict[int, tuple[int, int]]:
-    held = inbox.claim(db, lot.codec.name, keys(lot.codec, lot.rows), lot.rows["position"].tolist())
-    if not held:
-        return {}
-    again, first = np.array(list(held)), np.array(list(held.values()))
-    old, which = first_rows(store, db, lot.codec, lot.rows, first)
-    rivals = np.where(which >= 0, lot.owner[which], -1)
-    differs = first_difference(lot.codec, take(lot.rows, again), old)
-    for row, rival, field in zip(again.tolist(), rivals.tolist(), differs, strict=True):
-        if field:
-            said = offence(lot.codec, lot.rows, row, field)
-            clashes.append(_Clash(int(lot.owner[row]), int(lot.number[row]), rival, said))
-    return dict(zip(again.tolist(), zip(old["known"].tolist(), old["position"].tolist(), strict=True), strict=True))
-
-
-def _conflicts(clashes: Sequence[_Clash]) -> dict[int, MillraceError]:
-    """Return which submissions to refuse.
-
-    A row that clashes with a submission which is refused itself may well be accepted without it: the next attempt tells.
-    """
-    said: dict[int, list[str]] = {}
-    for clash in sorted(clashes):
-        if clash.rival == clash.owner or clash.rival not in said:
-            said.setdefault(clash.owner, []).append(clash.said)
-    return {owner: conflict(found) for owner, found in said.items()}
-
-
-def _write(db: sqlite3.Connection, lots: Sequence[_Lot], repeats: Sequence[Mapping[int, object]]) -> None:
+def _write(db: sqlite3.Connection, lots: Sequence[Lot], repeats: Sequence[Repeats]) -> None:
     for lot, again in zip(lots, repeats, strict=True):
         columns = [lot.rows[name].tolist() for name in ("position", "known")]
         columns += [[lot.codec.name] * len(lot.number), lot.rows["id"].tolist(), lot.rows["at"].tolist(), lot.bodies]
@@ -230,8 +146,8 @@ def raise_watermark(db: sqlite3.Connection, decisions: Columns) -> None:
 def _committed(
     submissions: Sequence[Submission],
     refused: Mapping[int, MillraceError],
-    lots: Sequence[_Lot],
-    repeats: Sequence[Mapping[int, tuple[int, int]]],
+    lots: Sequence[Lot],
+    repeats: Sequence[Repeats],
     first: tuple[int, int],
 ) -> Committed:
     sizes = [0 if place in refused else one.size for place, one in enumerate(submissions)]

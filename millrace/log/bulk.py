@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,8 @@ from millrace.log import inbox, lake
 from millrace.log.appending import WATERMARK, raise_watermark
 from millrace.log.codec import Codec
 from millrace.log.comparing import conflict, first_difference, first_rows, keys, offence
+from millrace.log.decisions import DECISION
 from millrace.log.store import Store
-from millrace.log.streams import DECISION
 from millrace.types import Array, Columns, moment, size, take
 
 
@@ -45,37 +46,40 @@ def load(store: Store, codec: Codec, rows: Columns, whole: bool) -> Loaded:
         Unavailable: The disk is full or fails; nothing was written.
     """
     n = size(rows)
+    is_held, conflicts = np.zeros(n, dtype=bool), np.full(n, "", dtype=object)
     if n == 0:
-        return Loaded(*(np.empty(0, dtype=kind) for kind in (bool, bool, object)))
+        return Loaded(~is_held, is_held, conflicts)
     with store.transaction() as db:
-        top, _ = inbox.heights(db)
-        position = np.empty(n, dtype=np.int64)
-        position[np.argsort(rows["known"], kind="stable")] = top + 1 + np.arange(n)
-        rows = {**rows, "position": position}
-        held = inbox.claim(db, codec.name, keys(codec, rows), position.tolist())
+        rows = {**rows, "position": _positions(rows["known"], inbox.heights(db)[0] + 1)}
+        held = inbox.claim(db, codec.name, keys(codec, rows), rows["position"].tolist())
         again = np.array(list(held), dtype=np.int64)
         old, _ = first_rows(store, db, codec, rows, np.array(list(held.values()), dtype=np.int64))
-        conflicts = np.full(n, "", dtype=object)
-        conflicts[again] = first_difference(codec, take(rows, again), old)
-        is_held = np.isin(np.arange(n), again)
-        clashing = np.flatnonzero(conflicts != "")
-        if whole and len(clashing):
-            raise conflict([offence(codec, rows, row, conflicts[row]) for row in clashing.tolist()])
+        is_held[again], conflicts[again] = True, first_difference(codec, take(rows, again), old)
+        if whole and (conflicts != "").any():
+            raise conflict([offence(codec, rows, row, conflicts[row]) for row in np.flatnonzero(conflicts != "").tolist()])
         new = take(rows, ~is_held)
-        _refuse_the_past(inbox.fact(db, WATERMARK), codec, new)
-        new = take(new, np.argsort(new["position"]))
-        for start in range(0, size(new), codec.part_rows):
-            inbox.register(db, lake.write_part(store.lake, codec, take(new, slice(start, start + codec.part_rows))))
-        if codec.name == DECISION and size(new):
-            raise_watermark(db, new)
+        if size(new):
+            _add(store, db, codec, take(new, np.argsort(new["position"])))
     if size(new):
-        store.acknowledge(int(new["position"][-1]))
+        store.acknowledge(int(new["position"].max()))
     return Loaded(~is_held, is_held & (conflicts == ""), conflicts)
 
 
-def _refuse_the_past(watermark: int | None, codec: Codec, new: Columns) -> None:
-    if watermark is not None and size(new) and new["known"].min() < watermark:
+def _positions(known: Array, first: int) -> Array:
+    """Return a position per row, ascending with `known` and, where that is equal, with the row."""
+    positions = np.empty(len(known), dtype=np.int64)
+    positions[np.argsort(known, kind="stable")] = first + np.arange(len(known))
+    return positions
+
+
+def _add(store: Store, db: sqlite3.Connection, codec: Codec, rows: Columns) -> None:
+    watermark = inbox.fact(db, WATERMARK)
+    if watermark is not None and rows["known"][0] < watermark:
         raise Conflict(
-            f"{codec.name} {new['id'][np.argmin(new['known'])]} would become known at {moment(new['known'].min())}, and decisions up to"
-            f" {moment(watermark)} were made without it: import it with known='now', or into a log without decisions"
+            f"{codec.name} {rows['id'][0]} would become known at {moment(rows['known'][0])}, and decisions up to {moment(watermark)} were"
+            " made without it: import it with known='now', or into a log without decisions"
         )
+    for start in range(0, size(rows), codec.part_rows):
+        inbox.register(db, lake.write_part(store.lake, codec, take(rows, slice(start, start + codec.part_rows))))
+    if codec.name == DECISION:
+        raise_watermark(db, rows)

@@ -13,7 +13,7 @@ import numpy as np
 from millrace.errors import BadInput, MillraceError
 from millrace.log.kinds import Instant, Integer, Kind, Text, refusal
 from millrace.schema import Entity
-from millrace.types import Array, Columns
+from millrace.types import Array, Columns, objects
 
 RECORD: dict[str, Kind] = {"position": Integer(), "known": Instant(), "id": Text(), "at": Instant()}
 """What every record of every stream carries beside its fields."""
@@ -128,11 +128,17 @@ class Codec:
             return {}
         try:
             items = self._decoder(wanted.values()).decode(_array(bodies))
-        except msgspec.ValidationError as error:
+        except msgspec.DecodeError as error:
             raise MillraceError(
                 f"a stored {self.name} no longer fits its class: {error}; give the field its old type, or a default"
             ) from None
         return {name: one.kind.column(list(map(one.read, items))) for name, one in wanted.items()}
+
+    def stored(self, bodies: Sequence[bytes]) -> dict[str, Array]:
+        """Return all fields of stored bodies, on their way to the lake: where the record itself is one, it stays the JSON it is."""
+        whole = [name for name, one in self.held.items() if not one.needs]
+        parts = self.decode(bodies, [name for name in self.held if name not in whole])
+        return {name: objects(bodies) if name in whole else parts[name] for name in self.held}
 
     def _decoder(self, wanted: Iterable[Held]) -> msgspec.json.Decoder[Any]:
         each = [one.needs for one in wanted]
@@ -188,9 +194,9 @@ class Codec:
 def _fallback(field: msgspec.structs.FieldInfo) -> Any:
     if field.required:
         return msgspec.field()
-    return (
-        msgspec.field(default=field.default) if field.default_factory is REQUIRED else msgspec.field(default_factory=field.default_factory)
-    )
+    if field.default_factory is REQUIRED:
+        return msgspec.field(default=field.default)
+    return msgspec.field(default_factory=field.default_factory)
 
 
 def _array(bodies: Sequence[bytes]) -> bytes:

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 
 from millrace.log import inbox, lake
 from millrace.log.codec import Codec
-from millrace.log.inbox import Part
-from millrace.log.reading import decoded
+from millrace.log.order import Part, Span
+from millrace.log.reading import unzipped
 from millrace.log.store import Store
-from millrace.types import EVER
-
-_LAST = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -47,21 +44,21 @@ def compact(store: Store, slice_rows: int, fan_in: int) -> Compacted:
 def _move(store: Store, slice_rows: int) -> int:
     names = [codec.name for codec in store.streams]
     with store.view() as db:
-        keys = inbox.first_keys(db, names, (EVER, 0), (_LAST, _LAST), 0, slice_rows)
+        keys = inbox.first_keys(db, names, Span(), slice_rows)
         if not keys:
             return 0
-        last = keys[-1]
-        found = {name: inbox.records(db, name, (EVER, 0), last, 0) for name in names}
+        found = {name: inbox.records(db, name, Span(until=keys[-1])) for name in names}
     parts = [_part(store, store.streams[name], records) for name, records in found.items() if records]
     with store.transaction() as db:
         for part in parts:
             inbox.register(db, part)
-        inbox.remove(db, [part.stream for part in parts], last[1])
+        inbox.remove(db, [part.stream for part in parts], keys[-1][1])
     return len(keys)
 
 
 def _part(store: Store, codec: Codec, records: Sequence[inbox.Record]) -> Part:
-    return lake.write_part(store.lake, codec, decoded(codec, records, list(codec.kinds)))
+    record, bodies = unzipped(records)
+    return lake.write_part(store.lake, codec, {**record, **codec.stored(bodies)})
 
 
 def _small(store: Store, codec: Codec, fan_in: int) -> Iterator[list[Part]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import msgspec
 import numpy as np
 
 from millrace.log.codec import REQUIRED, Held
-from millrace.log.kinds import EXACT, Flag, Instant, Integer, Kind, Number, Text
+from millrace.log.kinds import EXACT, Flag, Instant, Integer, Kind, Number, Text, is_no_instant
 from millrace.types import Array
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ NAIVE = "no time zone"
 NO_INSTANT = "not an instant"
 NO_SUCH_TIME = "never happened or happened twice in its time zone"
 OUTSIDE = "outside of what the field allows"
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_HUGE = "an integer beyond 64 bits"
 
 
 def converted(held: Held, raw: Any, zone: str | None = None, hint: Any = None, is_key: bool = False) -> tuple[Array, Array]:
@@ -49,7 +53,7 @@ def converted(held: Held, raw: Any, zone: str | None = None, hint: Any = None, i
     n = len(raw)
     column, why, absent = np.empty(n, dtype=held.kind.dtype), np.full(n, WRONG, dtype=object), np.zeros(n, dtype=bool)
     for places, values in _alike(raw):
-        column[places], why[places], absent[places] = _converted(held, _without_signs(values, held.is_optional, is_key), zone)
+        column[places], why[places], absent[places] = _converted(held, _without_signs(values, held, is_key), zone)
     if held.default is not REQUIRED and not held.is_optional:
         column[absent] = held.kind.column([held.default])[0]
     elif not held.is_optional:
@@ -58,7 +62,9 @@ def converted(held: Held, raw: Any, zone: str | None = None, hint: Any = None, i
     if column.dtype.kind == "f":
         why[fits & ~np.isfinite(column)] = NOT_FINITE
         if isinstance(held.kind, Integer):
-            why[fits & (np.abs(column) > EXACT)] = TOO_LARGE
+            why[fits & (np.abs(column) >= EXACT)] = TOO_LARGE
+    if isinstance(held.kind, Instant):
+        why[fits & is_no_instant(column)] = NO_INSTANT
     if _limits(hint):
         places = np.flatnonzero(fits)
         why[places[~_allowed(hint, held.kind.values(column[places]))]] = OUTSIDE
@@ -79,32 +85,27 @@ def _alike(raw: Any) -> Iterator[tuple[Any, pa.Array]]:
         if not pa.types.is_nested(raw.type):
             yield slice(None), raw.cast(raw.type.value_type) if pa.types.is_dictionary(raw.type) else raw
         return
-    sorts: dict[type, list[int]] = {}
+    sorts: dict[Any, list[int]] = {}
     for place, value in enumerate(raw):
-        sorts.setdefault(type(value), []).append(place)
+        sort = type(value)
+        sorts.setdefault(_HUGE if sort is int and not _LEAST <= value <= _MOST else sort, []).append(place)
     for sort, places in sorts.items():
-        if sort in (str, bool, int, float, NoneType):
-            yield np.array(places), _plain([raw[place] for place in places])
+        values = [raw[place] for place in places]
+        if sort is _HUGE:  # a number at most, and in a float column only
+            yield np.array(places), pa.array([float(str(value)) for value in values])
+        elif sort in (str, bool, int, float, NoneType):
+            yield np.array(places), pa.array(values)
 
 
-def _plain(values: Sequence[Any]) -> pa.Array:
-    import pyarrow as pa
-
-    try:
-        return pa.array(values)
-    except OverflowError:  # integers beyond 64 bits: numbers of a float column at most
-        return pa.array([float(str(value)) for value in values])
-
-
-def _without_signs(values: pa.Array, is_optional: bool, is_key: bool) -> pa.Array:
-    """Return values with null for what stands for nothing: NaN where a value may be missing, the empty text as an id."""
+def _without_signs(values: pa.Array, held: Held, is_key: bool) -> pa.Array:
+    """Return values with null for what stands for nothing: NaN where a value may be missing, the empty text where no text is asked for."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if is_optional and pa.types.is_floating(values.type):
+    if held.is_optional and pa.types.is_floating(values.type):
         return pc.if_else(pc.is_nan(values), None, values)
-    if is_key and _is_text(values):
-        return pc.if_else(pc.equal(values, ""), None, values)
+    if _is_text(values) and (is_key or not isinstance(held.kind, Text)):
+        return pc.if_else(pc.equal(pc.utf8_trim_whitespace(values), ""), None, values)
     return values
 
 
@@ -182,14 +183,17 @@ def _instants(values: pa.Array, zone: str | None) -> tuple[pa.Array, Array]:
     import pyarrow.compute as pc
 
     aware, naive = pa.timestamp("us", tz="UTC"), pa.timestamp("us")
+    to_micros = partial(pc.CastOptions, allow_time_truncate=True)
     if pa.types.is_date(values.type) or (pa.types.is_timestamp(values.type) and values.type.tz is None):
-        return _in_zone(values.cast(naive, safe=False), zone)
+        local, wrong = _where_possible(lambda some: pc.cast(some, options=to_micros(naive)), values, naive, NO_INSTANT)
+        moved, lost = _in_zone(local, zone)
+        return moved, np.where(wrong != "", wrong, lost)
     if pa.types.is_timestamp(values.type):
-        return values.cast(aware, safe=False), np.full(len(values), "", dtype=object)
+        return _where_possible(lambda some: pc.cast(some, options=to_micros(aware)), values, aware, NO_INSTANT)
     if not _is_text(values):
         return _none(values, aware, NO_INSTANT)
-    text = pc.replace_substring_regex(_trimmed(values), r"(\.[0-9]{6})[0-9]+", r"\1")  # finer than a microsecond
-    says = pc.match_substring_regex(text, r"(?i)[0-9](z|[+-][0-9]{2}:?[0-9]{2})$")
+    text = pc.replace_substring_regex(pc.ascii_upper(_trimmed(values)), r"(\.[0-9]{6})[0-9]+", r"\1")  # finer than a microsecond
+    says = pc.match_substring_regex(text, r"[0-9](Z|[+-][0-9]{2}:?[0-9]{2})$")
     there, why = _where_possible(lambda some: some.cast(aware), pc.if_else(says, text, None), aware, NO_INSTANT)
     local, wrong = _where_possible(lambda some: some.cast(naive), pc.if_else(says, None, text), naive, NO_INSTANT)
     moved, lost = _in_zone(local, zone)

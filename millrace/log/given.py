@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.log.appending import AHEAD
 from millrace.log.codec import REQUIRED, Codec
-from millrace.log.kinds import NO_INSTANT, Text
+from millrace.log.kinds import NO_INSTANT, Instant, Text, is_no_instant
+from millrace.log.settling import AHEAD
 from millrace.types import Array, Columns, moment, size
 
 
@@ -67,8 +67,8 @@ def _wrong(codec: Codec, name: str, column: Array) -> Array:
         return np.array([not isinstance(value, allowed) or (name == "id" and not value) for value in column], dtype=bool)
     if column.dtype.kind == "f":
         return ~np.isfinite(column) & ~(np.isnan(column) & optional)
-    if column.dtype.kind == "i" and not optional:
-        return column == NO_INSTANT if name in ("at", "known") else np.zeros(len(column), dtype=bool)
+    if isinstance(kind, Instant):
+        return is_no_instant(column) | ((column == NO_INSTANT) & (not optional))
     return np.zeros(len(column), dtype=bool)
 
 

@@ -14,13 +14,13 @@ from millrace.decision import Decision
 from millrace.log.appending import HISTORY
 from millrace.log.bulk import Loaded, load
 from millrace.log.codec import REQUIRED, Codec, Held
+from millrace.log.decisions import DECISION
 from millrace.log.identity import ContentIds
 from millrace.log.kinds import Number, Text
 from millrace.log.log import Log
 from millrace.log.plan import AT, Plan
 from millrace.log.rejected import Rejected
 from millrace.log.sources import Source, source
-from millrace.log.streams import DECISION
 from millrace.types import Array, Columns, take
 
 Progress = Callable[[float, int], object]

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from millrace.errors import MillraceError
+from millrace.log.order import Key, Part, Span
 
 FILE = "inbox.sqlite"
 FORMAT = 1
@@ -28,26 +29,6 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID
 """
 
 
-class Part(msgspec.Struct, frozen=True):
-    """One file of the lake, sorted by (known, position).
-
-    Attributes:
-        file: Its path below the lake's folder.
-        stream: The stream it holds records of.
-        rows: How many.
-        first: The lowest position in it; `last` is the highest.
-        oldest: The earliest `known` in it; `newest` is the latest.
-    """
-
-    file: str
-    stream: str
-    rows: int
-    first: int
-    last: int
-    oldest: int
-    newest: int
-
-
 def connect(path: Path, write: bool) -> sqlite3.Connection:
     """Open the database of a log; to write, make it where there is none.
 
@@ -56,11 +37,20 @@ def connect(path: Path, write: bool) -> sqlite3.Connection:
     """
     mode = "rwc" if write else "ro"
     db = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=60)
-    if write:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")  # a commit returns when it is on disk
-        db.execute("PRAGMA wal_autocheckpoint = 8000")  # pages: checkpoints cost commits their evenness
-    db.execute("PRAGMA cache_size = -65536")  # KiB: ids given by callers fall anywhere in their tree
+    try:
+        if write:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")  # a commit returns when it is on disk
+            db.execute("PRAGMA wal_autocheckpoint = 8000")  # pages: checkpoints cost commits their evenness
+        db.execute("PRAGMA cache_size = -65536")  # KiB: ids that senders make fall anywhere in their tree
+        _check(db, path, write)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _check(db: sqlite3.Connection, path: Path, write: bool) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version > FORMAT:
         raise MillraceError(f"{path} has format {version}, this library reads up to {FORMAT}: upgrade it")
@@ -68,7 +58,6 @@ def connect(path: Path, write: bool) -> sqlite3.Connection:
         raise MillraceError(f"{path}-wal or {path} was cut off: there is nothing in them; restore both from a backup")
     if version == 0:
         db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT")
-    return db
 
 
 def claim(db: sqlite3.Connection, stream: str, keys: Sequence[tuple[str, int]], positions: Sequence[int]) -> dict[int, int]:
@@ -111,22 +100,18 @@ Record = tuple[int, int, str, int, bytes]
 """A record of one stream as the inbox gives it: position, known, id, at, body."""
 
 
-Key = tuple[int, int]
-"""A place in the order of the log: (known, position)."""
-
-
-def records(db: sqlite3.Connection, stream: str, after: Key, until: Key, after_position: int) -> list[Record]:
-    """Return a stream's records after one key, up to another and at positions after `after_position`, in their order."""
-    low, high = max(_position(db, after), after_position), _position(db, until)
+def records(db: sqlite3.Connection, stream: str, span: Span) -> list[Record]:
+    """Return a stream's records of a span, in their order."""
+    low, high = _positions(db, span)
     return db.execute(
         "SELECT position, known, id, at, body FROM inbox WHERE position > ? AND position <= ? AND stream = ? ORDER BY position",
         (low, high, stream),
     ).fetchall()
 
 
-def first_keys(db: sqlite3.Connection, streams: Collection[str], after: Key, until: Key, after_position: int, n: int) -> list[Key]:
-    """Return the keys of the first `n` records of some streams in the same range, in their order."""
-    low, high = max(_position(db, after), after_position), _position(db, until)
+def first_keys(db: sqlite3.Connection, streams: Collection[str], span: Span, n: int) -> list[Key]:
+    """Return the keys of the first `n` records of some streams in a span, in their order."""
+    low, high = _positions(db, span)
     return db.execute(
         "SELECT known, position FROM inbox WHERE position > ? AND position <= ?"
         " AND stream IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?",
@@ -134,11 +119,16 @@ def first_keys(db: sqlite3.Connection, streams: Collection[str], after: Key, unt
     ).fetchall()
 
 
-def _position(db: sqlite3.Connection, key: Key) -> int:
-    """Return the last position of the inbox whose key is not after a key, 0 when there is none.
+def _positions(db: sqlite3.Connection, span: Span) -> tuple[int, int]:
+    """Return the position that a span begins after, and the one it ends with.
 
-    What is in the inbox was acknowledged live, `known` ascending with the position, so a binary search finds it without an index.
+    What is in the inbox was acknowledged live, `known` ascending with the position, so that a span is a range of positions.
     """
+    return max(_position(db, span.after), span.after_position), _position(db, span.until)
+
+
+def _position(db: sqlite3.Connection, key: Key) -> int:
+    """Return the last position of the inbox whose key is not after a key, 0 when there is none: a binary search instead of an index."""
     low, high = 0, db.execute("SELECT max(position) FROM inbox").fetchone()[0] or 0
     while low < high:
         middle = (low + high + 1) // 2

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-import msgspec
 import numpy as np
 
-from millrace.decision import Decision
 from millrace.errors import BadInput
 from millrace.schema import Field
 from millrace.types import Array, instant, moment, objects
@@ -19,8 +18,11 @@ if TYPE_CHECKING:
 NO_INSTANT = int(np.iinfo(np.int64).min)
 """The instant that is missing, in an int64 column: NumPy's NaT. Only a field declared `datetime | None` can hold it."""
 
+FIRST, LAST = instant(datetime.min.replace(tzinfo=UTC)), instant(datetime.max.replace(tzinfo=UTC))
+"""The instants a datetime can be: from the year 1 to the year 9999."""
+
 EXACT = 2**53
-"""Beyond this a float64 column no longer tells two integers apart."""
+"""From here on a float64 column no longer tells two integers apart."""
 
 
 class Kind(Protocol):
@@ -136,8 +138,8 @@ class Integer:
     def column(self, values: Sequence[Any]) -> Array:
         """Return integers as int64, or as float64 when they may be missing; one that would not be exact is refused."""
         column = np.array(values, dtype=self.dtype)
-        if self.dtype is np.float64 and (np.abs(column) > EXACT).any():
-            raise OverflowError(f"an integer that may be missing must lie within ±2**53: {values!r}")
+        if self.dtype is np.float64 and (np.abs(column) >= EXACT).any():
+            raise OverflowError(f"an integer that may be missing must lie between ±2**53: {values!r}")
         return column
 
     def values(self, column: Array) -> list[Any]:
@@ -160,7 +162,7 @@ class Integer:
         """Return the integers as a column."""
         import pyarrow as pa
 
-        return array.to_numpy() if self.dtype is np.int64 else array.cast(pa.float64()).to_numpy()
+        return array.to_numpy() if self.dtype is np.int64 else array.cast(pa.float64(), safe=False).to_numpy()
 
 
 class Flag:
@@ -202,10 +204,15 @@ class Instant:
     dtype = np.int64
 
     def column(self, values: Sequence[Any]) -> Array:
-        """Return datetimes (or microseconds) as int64; a naive datetime is refused."""
-        return np.array(
-            [NO_INSTANT if value is None else value if isinstance(value, int) else instant(value) for value in values], np.int64
-        )
+        """Return datetimes (or microseconds) as int64; a naive datetime is refused, and what no datetime can be."""
+        whole = [NO_INSTANT if value is None else value if isinstance(value, int) else instant(value) for value in values]
+        try:
+            column = np.array(whole, dtype=np.int64)
+        except OverflowError:
+            column = None
+        if column is None or is_no_instant(column).any():
+            raise BadInput(f"{max(whole, key=abs)} microseconds since 1970 UTC lie outside of the years 1 to 9999", field="at")
+        return column
 
     def values(self, column: Array) -> list[Any]:
         """Return the instants as datetimes in UTC."""
@@ -230,65 +237,9 @@ class Instant:
         return array.cast(pa.int64()).fill_null(NO_INSTANT).to_numpy()
 
 
-class Texts:
-    """Lists of text, as the candidates a decision took: objects of list[str]."""
-
-    dtype = object
-
-    def column(self, values: Sequence[Any]) -> Array:
-        """Return lists as an object array."""
-        return objects(values)
-
-    def values(self, column: Array) -> list[Any]:
-        """Return the lists."""
-        return column.tolist()
-
-    def arrow(self) -> pa.DataType:
-        """Return a list of `large_string`."""
-        import pyarrow as pa
-
-        return pa.list_(pa.large_string())
-
-    def to_arrow(self, column: Array) -> pa.Array:
-        """Return the lists as an Arrow array."""
-        import pyarrow as pa
-
-        return pa.array(column.tolist(), self.arrow())
-
-    def from_arrow(self, array: pa.ChunkedArray) -> Array:
-        """Return the lists as an object array."""
-        return objects(array.to_pylist())
-
-
-class Whole:
-    """Whole decision records: objects of `Decision`, JSON in the lake."""
-
-    dtype = object
-
-    def column(self, values: Sequence[Any]) -> Array:
-        """Return decisions as an object array."""
-        return objects(values)
-
-    def values(self, column: Array) -> list[Any]:
-        """Return the decisions."""
-        return column.tolist()
-
-    def arrow(self) -> pa.DataType:
-        """Return `large_binary`."""
-        import pyarrow as pa
-
-        return pa.large_binary()
-
-    def to_arrow(self, column: Array) -> pa.Array:
-        """Return the decisions as JSON."""
-        import pyarrow as pa
-
-        return pa.array(list(map(msgspec.json.encode, column)), self.arrow())
-
-    def from_arrow(self, array: pa.ChunkedArray) -> Array:
-        """Return the decisions decoded."""
-        decode = msgspec.json.Decoder(Decision).decode
-        return objects(decode(body) for body in array.to_pylist())
+def is_no_instant(column: Array) -> Array:
+    """Return which microseconds are no instant, neither one that a datetime can be nor the missing one."""
+    return ((column < FIRST) | (column > LAST)) & (column != NO_INSTANT)
 
 
 def refusal(kind: Kind, values: Sequence[Any]) -> tuple[int, str] | None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from millrace.errors import MillraceError
-from millrace.log.inbox import Part
+from millrace.errors import MillraceError, Unavailable
+from millrace.log.order import Part, Span
 from millrace.log.tables import columns_of, table_of
-from millrace.types import EVER, Array, Columns, size, take
+from millrace.types import Array, Columns, size
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -21,37 +21,11 @@ if TYPE_CHECKING:
     from millrace.log.codec import Codec
 
 FOLDER = "lake"
-_LAST = 2**63 - 1
 _UNFINISHED = ".unfinished"
 
 
 class PartGone(MillraceError):
     """A part's file is not there: a merge replaced it after the list of parts was read, or it is lost."""
-
-
-class Span(NamedTuple):
-    """Which records to read: those with (known, position) after one key and up to another, at positions after `after_position`."""
-
-    after: tuple[int, int] = (EVER, 0)
-    until: tuple[int, int] = (_LAST, _LAST)
-    after_position: int = 0
-
-    @classmethod
-    def of(cls, known_from: int | None = None, known_until: int | None = None, after_position: int | None = None) -> Span:
-        """Return the span of the instants known_from ≤ known < known_until, None being open."""
-        after = (EVER if known_from is None else known_from - 1, _LAST)
-        until = (_LAST, _LAST) if known_until is None else (known_until - 1, _LAST)
-        return cls(after, until, after_position or 0)
-
-    def meets(self, part: Part) -> bool:
-        """Return whether a part can hold records of the span."""
-        return part.newest >= self.after[0] and part.oldest <= self.until[0] and part.last > self.after_position
-
-    def mask(self, known: Array, position: Array) -> Array:
-        """Return which of these records are of the span."""
-        late = (known > self.after[0]) | ((known == self.after[0]) & (position > self.after[1]))
-        early = (known < self.until[0]) | ((known == self.until[0]) & (position <= self.until[1]))
-        return late & early & (position > self.after_position)
 
 
 def write_part(lake: Path, codec: Codec, rows: Columns) -> Part:
@@ -75,26 +49,35 @@ def file_name(stream: str, first: int, last: int, rows: int) -> str:
 
 
 def write_file(path: Path, table: Any, group_rows: int) -> None:
-    """Write an Arrow table so that the file is there whole or not at all, whatever happens meanwhile."""
+    """Write an Arrow table so that the file is there whole or not at all, whatever happens meanwhile.
+
+    Raises:
+        Unavailable: The disk is full or fails.
+    """
     from pyarrow.parquet import write_table
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(_UNFINISHED)
-    with unfinished.open("wb") as file:
-        write_table(table, file, compression="zstd", row_group_size=group_rows, write_page_checksum=True)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(path)
-    for folder in (path.parent, path.parent.parent):  # the second holds the name of a stream's new folder
-        _sync(folder)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as file:
+            write_table(table, file, compression="zstd", row_group_size=group_rows, write_page_checksum=True)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+        sync(path.parent, path.parent.parent, path.parent.parent.parent)  # the names of the file, of its stream's folder and of the lake
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise Unavailable(f"{path} cannot be written: {error}; make room, or mend the disk") from error
+
+
+def sync(*folders: Path) -> None:
+    """Bring the names in folders to the disk: a new file is on disk only when its name is."""
+    for folder in folders:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def read_part(lake: Path, codec: Codec, part: Part, fields: Sequence[str], span: Span) -> dict[str, Array]:
@@ -113,21 +96,18 @@ def read_part(lake: Path, codec: Codec, part: Part, fields: Sequence[str], span:
     """
     with _opened(lake / part.file) as file:
         groups = [group for group, oldest, newest in _bounds(file, "known") if newest >= span.after[0] and oldest <= span.until[0]]
-        rows = _groups(file, codec, fields, groups)
-    inside = span.mask(rows["known"], rows["position"])
-    return rows if inside.all() else take(rows, inside)
+        return _rows(file, codec, fields, groups, span.mask)
 
 
 def read_rows(lake: Path, codec: Codec, part: Part, fields: Sequence[str], positions: Array) -> dict[str, Array]:
     """Return the rows of a part at those of the positions (ascending) that it holds. Arguments and errors are those of `read_part`."""
     with _opened(lake / part.file) as file:
-        near = [
-            group
-            for group, low, high in _bounds(file, "position")
-            if np.searchsorted(positions, low) < np.searchsorted(positions, high, "right")
-        ]
-        rows = _groups(file, codec, fields, near)
-    return take(rows, np.isin(rows["position"], positions))
+        near = [group for group, low, high in _bounds(file, "position") if _is_between(positions, low, high)]
+        return _rows(file, codec, fields, near, lambda known, position: np.isin(position, positions))
+
+
+def _is_between(values: Array, low: int, high: int) -> bool:
+    return bool(np.searchsorted(values, low) < np.searchsorted(values, high, "right"))
 
 
 def first_keys(lake: Path, part: Part, span: Span, n: int) -> tuple[Array, Array]:
@@ -138,7 +118,7 @@ def first_keys(lake: Path, part: Part, span: Span, n: int) -> tuple[Array, Array
             if newest < span.after[0] or found >= n:
                 continue
             keys = file.read_row_group(group, columns=["known", "position"])
-            some, where = keys["known"].to_numpy().view(np.int64), keys["position"].to_numpy()
+            some, where = _integers(keys["known"]), _integers(keys["position"])
             inside = span.mask(some, where)
             known.append(some[inside])
             position.append(where[inside])
@@ -169,12 +149,21 @@ def _bounds(file: ParquetFile, column: str) -> Iterator[tuple[int, int, int]]:
         yield group, found.min_raw, found.max_raw
 
 
-def _groups(file: ParquetFile, codec: Codec, fields: Sequence[str], groups: Sequence[int]) -> dict[str, Array]:
-    """Return columns of some row groups; a field younger than the file has its default."""
+def _rows(
+    file: ParquetFile, codec: Codec, fields: Sequence[str], groups: Sequence[int], keep: Callable[[Array, Array], Array]
+) -> dict[str, Array]:
+    """Return columns of the rows of row groups that `keep` marks by `known` and `position`; fields younger than the file have defaults."""
     there = set(file.schema_arrow.names)
     table = file.read_row_groups(groups, columns=[name for name in fields if name in there])
+    kept = keep(_integers(table["known"]), _integers(table["position"]))
+    if not kept.all():  # before the columns are made, which costs most
+        table = table.filter(kept)
     rows = columns_of(codec, table)
     return {name: rows[name] if name in rows else codec.missing(name, len(table)) for name in fields}
+
+
+def _integers(column: Any) -> Array:
+    return column.to_numpy().view(np.int64)
 
 
 def schema(lake: Path, part: Part) -> str:

@@ -12,12 +12,13 @@ from millrace.log import inbox, reading
 from millrace.log.appending import Receipt, commit
 from millrace.log.bulk import Loaded, load
 from millrace.log.compaction import Compacted, compact
+from millrace.log.decisions import DECISION
 from millrace.log.given import whole_rows
-from millrace.log.lake import Span
+from millrace.log.order import Span
 from millrace.log.replay import replay
 from millrace.log.shown import read_shown
 from millrace.log.store import Store
-from millrace.log.streams import DECISION, Streams
+from millrace.log.streams import Streams
 from millrace.log.submission import prepare
 from millrace.schema import shows
 from millrace.types import Array, Columns

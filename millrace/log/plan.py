@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.log.appending import AHEAD
 from millrace.log.codec import REQUIRED, Codec, Held
 from millrace.log.converting import converted
 from millrace.log.kinds import NO_INSTANT, Instant, Text
+from millrace.log.settling import AHEAD
 from millrace.log.sources import Chunk
 from millrace.schema import Field
 from millrace.types import Array

@@ -11,9 +11,9 @@ import numpy as np
 from millrace.errors import MillraceError
 from millrace.log import inbox, lake
 from millrace.log.codec import Codec
-from millrace.log.lake import Span
+from millrace.log.decisions import DECISION
+from millrace.log.order import Span
 from millrace.log.store import Store
-from millrace.log.streams import DECISION
 from millrace.types import Array, Columns, objects, size, stack, take
 
 
@@ -33,7 +33,7 @@ def rows_of(store: Store, db: sqlite3.Connection, codec: Codec, fields: Sequence
     """Return a stream's rows of a span as a view sees them; `fields` are all the columns to read."""
     near = [part for part in inbox.parts(db) if part.stream == codec.name and span.meets(part)]
     pieces = [lake.read_part(store.lake, codec, part, fields, span) for part in near]
-    pieces.append(decoded(codec, inbox.records(db, codec.name, *span), fields))
+    pieces.append(decoded(codec, inbox.records(db, codec.name, span), fields))
     return in_order(stack([codec.empty(fields), *pieces]))
 
 
@@ -48,10 +48,15 @@ def decoded(codec: Codec, records: Sequence[inbox.Record], fields: Sequence[str]
     """Return records of the inbox as columns."""
     if not records:
         return codec.empty(fields)
+    record, bodies = unzipped(records)
+    return {**record, **codec.decode(bodies, fields)}
+
+
+def unzipped(records: Sequence[inbox.Record]) -> tuple[dict[str, Array], Sequence[bytes]]:
+    """Return what every record has as columns, and the bodies; there must be a record."""
     position, known, ids, at, bodies = zip(*records, strict=True)
     instants = {"position": position, "known": known, "at": at}
-    rows = {name: np.array(values, dtype=np.int64) for name, values in instants.items()}
-    return {**rows, "id": objects(ids), **codec.decode(bodies, fields)}
+    return {**{name: np.array(values, dtype=np.int64) for name, values in instants.items()}, "id": objects(ids)}, bodies
 
 
 def at_positions(
@@ -89,14 +94,15 @@ def find(store: Store, codec: Codec, id_: str) -> Any | None:
 
     def last(db: sqlite3.Connection) -> Any | None:
         positions = inbox.updates(db, codec.name, id_)
-        rows = at_positions(store, db, codec, np.array(positions[-1:], dtype=np.int64))
-        return codec.restore(rows)[0] if positions else None
+        if not positions:
+            return None
+        return codec.restore(at_positions(store, db, codec, np.array(positions[-1:], dtype=np.int64)))[0]
 
     return store.reading(last)
 
 
 def decisions(store: Store, system: str | None, span: Span) -> Iterator[tuple[int, Any]]:
-    """Yield (known, decision) in the order they became known, of one system or of all; a part at a time is in memory."""
+    """Yield (known, decision) in the order they became known, of one system or of all; some thousands at a time are in memory."""
     codec = store.streams[DECISION]
     rows = read(store, codec, ["system"], span)
     wanted = np.arange(size(rows)) if system is None else np.flatnonzero(rows["system"] == system)

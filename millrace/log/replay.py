@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from millrace.log import inbox, lake
-from millrace.log.lake import Span
+from millrace.log.decisions import DECISION
+from millrace.log.order import Key, Span
 from millrace.log.reading import rows_of
 from millrace.log.shown import NEEDS, requests_of, shown_rows
 from millrace.log.store import Store
-from millrace.log.streams import DECISION
 from millrace.schema import field_names, shows
 from millrace.types import Array, size
 
@@ -36,7 +36,7 @@ def replay(store: Store, streams: Sequence[Any], span: Span, chunk: int) -> Iter
     if shown and DECISION not in columns:
         columns[DECISION] = store.streams[DECISION].chosen(NEEDS)
 
-    def read(db: sqlite3.Connection) -> tuple[tuple[int, int] | None, dict[str, dict[str, Array]]]:
+    def read(db: sqlite3.Connection) -> tuple[Key | None, dict[str, dict[str, Array]]]:
         end = _end(store, db, set(columns), span, chunk)
         if end is None:
             return None, {}
@@ -57,9 +57,9 @@ def replay(store: Store, streams: Sequence[Any], span: Span, chunk: int) -> Iter
         span = span._replace(after=end)
 
 
-def _end(store: Store, db: sqlite3.Connection, names: Collection[str], span: Span, chunk: int) -> tuple[int, int] | None:
+def _end(store: Store, db: sqlite3.Connection, names: Collection[str], span: Span, chunk: int) -> Key | None:
     """Return the (known, position) of the chunk's last record, None when no record is left in the span."""
-    keys = np.array(inbox.first_keys(db, names, *span, chunk), dtype=np.int64).reshape(-1, 2)
+    keys = np.array(inbox.first_keys(db, names, span, chunk), dtype=np.int64).reshape(-1, 2)
     known, position = keys[:, 0], keys[:, 1]
     for part in inbox.parts(db):  # by their oldest record
         if part.stream not in names or not span.meets(part):

@@ -11,10 +11,10 @@ import numpy as np
 
 from millrace.errors import BadInput
 from millrace.log.codec import RECORD
-from millrace.log.lake import Span
+from millrace.log.decisions import DECISION
+from millrace.log.order import Span
 from millrace.log.reading import by_id, rows_of
 from millrace.log.store import Store
-from millrace.log.streams import DECISION
 from millrace.schema import field_names, shows
 from millrace.types import Array, Columns, objects, take
 
@@ -52,7 +52,7 @@ def requests_of(
     requests, _ = shows(stream)  # type: ignore[misc]
     codec = store.streams.of(requests)
     wanted = [name for name in fields if name in codec.held and name not in _OWN]
-    if span is not None and span._replace(until=Span().until) == Span.of():
+    if span is not None and span.is_open_below:
         return rows_of(store, db, codec, codec.chosen(wanted), span)
     return by_id(store, db, codec, decisions["id"].tolist(), wanted)
 

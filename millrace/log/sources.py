@@ -6,12 +6,12 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -111,58 +111,69 @@ class _Cells:
     def __init__(self, path: Path, rows: int) -> None:
         self._path = path
         self._rows = rows
-        with self._reader() as (cells, _):
-            first = next(_rows(cells), [])
-        self.names = [] if isinstance(first, csv.Error) else first
+        with self._rows_read() as (numbered, _):
+            _, first = next(numbered, (0, []))
+        self.names = [] if isinstance(first, _Broken) else first
         if not self.names or len(set(self.names)) < len(self.names):
             raise BadInput(f"{path} needs a header of distinct names in its first line, which is {','.join(self.names)!r}", field="path")
 
     @contextmanager
-    def _reader(self) -> Iterator[tuple[Any, Callable[[], float]]]:
+    def _rows_read(self) -> Iterator[tuple[Iterator[tuple[int, list[str] | _Broken]], Callable[[], float]]]:
         delimiter = "\t" if ".tsv" in self._path.suffixes else ","
         with _unpacked(self._path) as (stream, share):
             # A byte that is not UTF-8 stays recognisable, so that its row alone is set aside.
             text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-            yield csv.reader(text, delimiter=delimiter, strict=True), share
+            yield enumerate(_cell_rows(text, delimiter)), share
 
     def chunks(self) -> Iterator[Chunk]:
-        with self._reader() as (cells, share):
-            rows = _rows(cells)
-            next(rows)
-            numbered = enumerate(rows, 1)
+        with self._rows_read() as (numbered, share):
+            next(numbered)  # the header, row 0
             while some := list(islice(numbered, self._rows)):
                 yield self._chunk(some, share())
 
-    def _chunk(self, some: Sequence[tuple[int, list[str] | csv.Error]], share: float) -> Chunk:
+    def _chunk(self, some: Sequence[tuple[int, list[str] | _Broken]], share: float) -> Chunk:
         unreadable, numbers, rows = [], [], []
         for number, row in some:
-            why = self._fault(row)
-            if not why:
+            if isinstance(row, _Broken):
+                unreadable.append(Unreadable(number, f"unreadable: {row.reason}", _printable(row.text)))
+            elif len(row) != len(self.names):
+                why = f"unreadable: {len(row)} cells under a header of {len(self.names)}"
+                unreadable.append(Unreadable(number, why, [_printable(cell) for cell in row]))
+            elif not all(cell.isascii() or _is_unicode(cell) for cell in row):
+                unreadable.append(Unreadable(number, "unreadable: not UTF-8", [_printable(cell) for cell in row]))
+            else:
                 numbers.append(number)
                 rows.append(row)
-            else:
-                unreadable.append(Unreadable(number, why, None if isinstance(row, csv.Error) else [_printable(cell) for cell in row]))
         columns = zip(*rows, strict=True) if rows else [()] * len(self.names)
         by_name = {name: [cell or None for cell in column] for name, column in zip(self.names, columns, strict=True)}
         return Chunk(numbers, by_name, lambda place: dict(zip(self.names, rows[place], strict=True)), unreadable, share)
 
-    def _fault(self, row: list[str] | csv.Error) -> str | None:
-        if isinstance(row, csv.Error):
-            return f"unreadable: {row}"
-        if len(row) != len(self.names):
-            return f"unreadable: {len(row)} cells under a header of {len(self.names)}"
-        return "unreadable: not UTF-8" if not all(cell.isascii() or _is_unicode(cell) for cell in row) else None
+
+class _Broken(NamedTuple):
+    """Lines that are no row of cells, and why."""
+
+    reason: str
+    text: str
 
 
-def _rows(cells: Any) -> Iterator[list[str] | csv.Error]:
-    """Yield the rows of a CSV reader that are not blank, and the error for one that it cannot read."""
+def _cell_rows(text: Iterable[str], delimiter: str) -> Iterator[list[str] | _Broken]:
+    """Yield the rows of a text that are not blank; after what cannot be read it goes on with the next line."""
+    taken: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in text:
+            taken.append(line)
+            yield line
+
+    cells = csv.reader(lines(), delimiter=delimiter, strict=True)
     while True:
+        taken.clear()
         try:
             row = next(cells)
         except StopIteration:
             return
         except csv.Error as error:
-            row = error
+            row = _Broken(str(error), "".join(taken))
         if row:
             yield row
 
@@ -176,7 +187,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class _Lines:

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -61,6 +61,7 @@ class Store:
         if not read_only:
             with self._errors():
                 self._writer = inbox.connect(self._path, write=True)
+            lake.sync(self.folder, self.folder.parent)  # the names of what was just made
         self._check_nothing_is_lost()
         if not read_only:
             with self.view() as db:
@@ -93,7 +94,8 @@ class Store:
             try:
                 yield db
             finally:
-                db.execute("ROLLBACK")
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
                 self._readers.append(db)
 
     def reading(self, read: Callable[[sqlite3.Connection], T]) -> T:
@@ -102,14 +104,11 @@ class Store:
         Raises:
             MillraceError: A file of the lake is lost.
         """
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                with self.view() as db:
-                    return read(db)
-            except lake.PartGone:
-                if attempt == _ATTEMPTS:
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+        for _ in range(_ATTEMPTS):
+            with suppress(lake.PartGone), self.view() as db:
+                return read(db)
+        with self.view() as db:
+            return read(db)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

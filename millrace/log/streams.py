@@ -11,11 +11,9 @@ import msgspec
 from millrace.decision import Decision
 from millrace.errors import BadInput, DeclarationError
 from millrace.log.codec import RECORD, REQUIRED, Codec, Held
-from millrace.log.kinds import Instant, Text, Texts, Whole, kind_of
+from millrace.log.decisions import DECISION, decision_codec
+from millrace.log.kinds import kind_of
 from millrace.schema import Entity, Event, Field, field_names, shows
-
-DECISION = "decision"
-"""The stream of the decisions made."""
 
 
 class Streams:
@@ -83,25 +81,3 @@ def _held(item: Any, info: msgspec.structs.FieldInfo) -> Held:
     field = Field(item, info.name)
     default = info.default if info.default_factory is msgspec.NODEFAULT else info.default_factory()
     return Held(kind_of(field), attrgetter(info.name), (info.name,), REQUIRED if info.required else default, field.optional)
-
-
-def decision_codec() -> Codec:
-    """Return the codec of the decision records.
-
-    Their columns: what decisions are selected by (`system`, `policy`, `watermark`, `action`), `shown` (the candidates taken, best first),
-    which lets impressions be read without the rest, and `decision`, the record itself.
-    """
-    held = {name: Held(Text(), attrgetter(name), (name,), "") for name in ("system", "policy", "action")}
-    held["watermark"] = Held(Instant(), attrgetter("watermark"), ("watermark",))
-    held["shown"] = Held(Texts(), _taken, ("candidate", "taken"))
-    held["decision"] = Held(Whole(), _itself, ())
-    # A decision is some kilobytes, an event some tens of bytes.
-    return Codec(Decision, DECISION, held, part_rows=50_000, group_rows=2_048)
-
-
-def _taken(decision: Any) -> list[str]:
-    return decision.candidate[: decision.taken]
-
-
-def _itself(decision: Any) -> Any:
-    return decision

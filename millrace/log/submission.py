@@ -10,8 +10,9 @@ import numpy as np
 
 from millrace.errors import BadInput
 from millrace.log.codec import Codec
-from millrace.log.kinds import NO_INSTANT
-from millrace.log.streams import DECISION, Streams
+from millrace.log.decisions import DECISION
+from millrace.log.kinds import NO_INSTANT, Instant
+from millrace.log.streams import Streams
 from millrace.types import Array, Columns
 
 
@@ -51,6 +52,8 @@ def prepare(streams: Streams, items: Sequence[Any], at: Sequence[int | None] | N
     Raises:
         BadInput: A value is wrong; the message names the stream, the item (its place among those of its stream) and the field.
     """
+    if at is not None and len(at) != len(items):
+        raise BadInput(f"{len(at)} instants for {len(items)} items: give one for each, or None", field="at")
     places: dict[type, list[int]] = {}
     for place, item in enumerate(items):
         places.setdefault(type(item), []).append(place)
@@ -80,7 +83,7 @@ def _nothing_is_altered(codec: Codec, items: Sequence[Any], checked: Sequence[An
 
 
 def _dated(share: Share, at: Sequence[int | None]) -> Share:
-    given = np.array([NO_INSTANT if at[place] is None else at[place] for place in share.index], dtype=np.int64)
+    given = Instant().column([at[place] for place in share.index])
     if not share.codec.is_dated:
         if (given != NO_INSTANT).any():
             raise BadInput(f"{share.codec.name} says itself when it happened: give `at` for entities only", field="at")

@@ -1,7 +1,8 @@
-"""A process that forks children which write to a log as fast as they can, and kills each after a while: run by `test_crash.py`.
+"""A process that forks children which write to a log and are killed: run by `test_crash.py`.
 
-It reads lines of "folder run delay" and answers each with a line when the child is dead. It never opens a log itself, so that a child
-starts from a clean process with everything imported, in a few milliseconds.
+It reads lines of "time FOLDER RUN SECONDS" (a child works as fast as it can until it is killed after so long) or "line FOLDER N" (a child
+works through a fixed script and kills itself at the n-th line executed of the code that writes), and answers with how the child ended. It
+never opens a log itself, so that a child starts from a clean process with everything imported, in a few milliseconds.
 """
 
 import itertools
@@ -11,13 +12,15 @@ import sys
 import threading
 import time
 import zlib
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute
+import pyarrow.parquet  # noqa: F401  (so that no child needs to)
 
-import pyarrow.compute  # noqa: F401
-import pyarrow.parquet  # noqa: F401
+from millrace.log import appending, bulk, compaction, inbox, lake, mark, store
 from millrace.log.log import Log
 from millrace.log.writer import Writer
 from tests.log.world import NOON, STREAMS, Watch, decision, refresh, watch
@@ -75,21 +78,67 @@ def count(folder, run, thread):
     return sum(line.startswith(f"Refresh {run}-{thread}-") for line in receipts)
 
 
+WRITING = {module.__file__ for module in (appending, bulk, compaction, inbox, lake, mark, store)}
+"""The files whose lines are instants to be killed at."""
+
+
+def script(folder, acknowledge):
+    """Append, load, compact and merge in a fixed order; done again on the same folder, it adds only what is missing."""
+    with Log.open(folder, STREAMS) as log:
+        for step in range(3):
+            known = log.last_known + 1 if log.position else NOON
+            acknowledge(log.append([*batch(0, 0, step), *batch(0, 1, step)], known).ids)
+            columns = {"id": np.array([f"h{step}-{i}" for i in range(3)], dtype=object), "at": NOON - 1000 + np.arange(3)}
+            texts = {name: np.array(["x"] * 3, dtype=object) for name in ("viewer", "video")}
+            log.load(Watch, columns | texts | {"seconds": np.array([content(id) for id in columns["id"]])})
+            acknowledge(columns["id"])
+            log.compact(slice_rows=5, fan_in=100 if step < 1 else 2)
+
+
+def killed_at_line(folder, number):
+    """Work through the script, killed before the n-th line, each counted the first two times; return how many there are."""
+    executed, lines = Counter(), 0
+
+    def trace(frame, event, argument):
+        nonlocal lines
+        if frame.f_code.co_filename not in WRITING:
+            return None
+        place = (frame.f_code, frame.f_lineno)
+        if event == "line" and executed[place] < 2:
+            executed[place] += 1
+            lines += 1
+            if lines == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    receipts = os.open(folder / "receipts", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    sys.settrace(trace)
+    script(folder / "log", lambda ids: os.write(receipts, "".join(f"{id}\n" for id in ids).encode()))
+    sys.settrace(None)
+    return lines
+
+
 def main():
     for line in sys.stdin:
-        folder, run, delay = line.split()
+        how, folder, *more = line.split()
         child = os.fork()
         if not child:
             try:
-                write(Path(folder), int(run))
+                if how == "time":
+                    write(Path(folder), int(more[0]))
+                else:
+                    print("finished", killed_at_line(Path(folder), int(more[0])), flush=True)
+                    os._exit(0)
             except BaseException:
                 sys.excepthook(*sys.exc_info())
             finally:
                 os._exit(1)
-        time.sleep(float(delay))
-        os.kill(child, signal.SIGKILL)
+        if how == "time":
+            time.sleep(float(more[1]))
+            os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-        print("killed" if os.WIFSIGNALED(status) else "failed", flush=True)
+        if status:
+            print("killed" if os.WIFSIGNALED(status) else "failed", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from millrace.decision import Decision
 from millrace.errors import BadInput, MillraceError
 from millrace.log.codec import RECORD
-from millrace.log.inbox import Part
-from millrace.log.lake import Span, read_part, write_part
+from millrace.log.lake import read_part, write_part
+from millrace.log.order import Part, Span
 from millrace.log.streams import Streams, codec_of
 from millrace.log.tables import columns_of, table_of
 from millrace.schema import Event, Field
@@ -41,7 +41,7 @@ CODEC = codec_of(Everything)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 integers = st.integers(-(2**63), 2**63 - 1)
-exact = st.integers(-(2**53), 2**53)
+exact = st.integers(1 - 2**53, 2**53 - 1)
 zones = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30)), timezone(-timedelta(hours=8))])
 instants = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=zones)
 
@@ -131,7 +131,7 @@ nobody = watch()
         ({"seconds": float("inf")}, "seconds", "NaN and infinity are null"),
         ({"viewer": 7}, "viewer", "Expected `str`, got `int`"),
         ({"completed": 1}, "completed", "Expected `bool`, got `int`"),
-        ({"rating": 2**60}, "rating", "within ±2**53"),
+        ({"rating": 2**53 + 1}, "rating", "between ±2**53"),
         ({"at": datetime(2026, 1, 1)}, "at", "timezone"),
         ({"id": None}, "id", "Expected `str`, got `null`"),
     ],
@@ -147,7 +147,7 @@ def test_wrong_value_is_refused_with_its_place_and_field(change, field, said):
 
 def test_naive_instant_in_a_field_is_refused():
     codec = codec_of(Viewer)
-    with pytest.raises(BadInput, match="Viewer, item 0: born: .* has no time zone") as error:
+    with pytest.raises(BadInput, match=r"Viewer, item 0: born: .* has no time zone") as error:
         codec.columns(codec.validated(codec.encode([Viewer(id="ann", born=datetime(2000, 1, 1))])))
     assert error.value.field == "born"
 
@@ -177,7 +177,9 @@ def test_body_made_before_a_field_was_declared_has_its_default():
 
 
 def test_decision_keeps_every_part_in_body_and_table():
-    made = decision("r", "a", "b", "c", taken=2, action="shown", propensity=[0.5, 0.25, None], features={"age": [1.0, None]}, missed=["near"])
+    made = decision(
+        "r", "a", "b", "c", taken=2, action="shown", propensity=[0.5, 0.25, None], features={"age": [1.0, None]}, missed=["near"]
+    )
     codec = Streams(STREAMS)["decision"]
     rows = {**codec.columns(codec.validated(codec.encode([made]))), "position": np.array([1]), "known": np.array([NOON])}
     assert codec.restore(rows) == codec.restore(columns_of(codec, table_of(codec, rows))) == [made]

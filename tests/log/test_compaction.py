@@ -1,10 +1,13 @@
 """Compaction moves records and changes nothing: not what is read, not what is remembered, not after a crash in its middle."""
 
+import resource
 import threading
+from contextlib import contextmanager
 
 import pytest
 
 from millrace.decision import Decision
+from millrace.errors import Unavailable
 from millrace.log import inbox, lake
 from millrace.log.compaction import Compacted
 from millrace.log.log import Log
@@ -143,6 +146,36 @@ def test_history_within_the_positions_of_live_records_merges_to_a_file_of_its_ow
     log.compact(fan_in=2)
     assert same(before, log.read(Watch))
     assert len(parts(log)) == 1
+
+
+@contextmanager
+def no_room_for_files_of(size):
+    """Let no file grow beyond a size in bytes: what a full disk looks like."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_full_disk_stops_compaction_and_loses_nothing(log):
+    fill(log)
+    before = contents(log)
+    with no_room_for_files_of(1000), pytest.raises(Unavailable, match=r"lake/\w+/.*parquet cannot be written: .*; make room"):
+        log.compact()
+    assert equal(before, contents(log))
+    assert list(log.store.lake.glob("*/*.unfinished")) == []
+    assert log.compact().moved == 42
+    assert equal(before, contents(log))
+
+
+def test_full_disk_stops_loading_and_loading_again_adds_all(log):
+    log.load(Watch, history(2))
+    with no_room_for_files_of(1000), pytest.raises(Unavailable):
+        log.load(Watch, history(5))
+    assert ids(log.read(Watch)) == ["h0", "h1"]
+    assert log.load(Watch, history(5)).added.tolist() == [False, False, True, True, True]
 
 
 def test_readers_meanwhile_see_every_record_once(tmp_path):

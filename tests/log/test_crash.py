@@ -1,7 +1,9 @@
 """`kill -9` at any instant loses nothing acknowledged and repeats nothing."""
 
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -10,14 +12,22 @@ import pytest
 
 from millrace.decision import Decision
 from millrace.log.log import Log
-from tests.log.crashing import content
+from tests.log.crashing import content, script
 from tests.log.world import NOON, STREAMS, Refresh, Watch, ids
 
-RUNS = 20
+RUNS = 10
 """How often the writer of one log is killed and started again."""
 
 LONGEST = 0.12
 """The longest time a writer lives, in seconds; opening takes some hundredths of it."""
+
+
+@pytest.fixture
+def folder():
+    """A folder in memory where there is one: a kill leaves what was written to the system, so a disk would add waiting and nothing else."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as made:
+        yield Path(made)
 
 
 @pytest.fixture
@@ -34,18 +44,59 @@ def writers():
 
 
 @pytest.mark.parametrize("moments", [40, pytest.param(240, marks=pytest.mark.slow)])
-def test_killed_at_random_moments_nothing_acknowledged_is_lost_or_doubled(tmp_path, writers, moments):
+def test_killed_at_random_moments_nothing_acknowledged_is_lost_or_doubled(folder, writers, moments):
     chance = np.random.default_rng(moments)
     total = 0
     for moment in range(moments):
         run = moment % RUNS
-        folder = tmp_path / f"log-{moment // RUNS}"
-        folder.mkdir(exist_ok=True)
-        (folder / "receipts").touch()
-        print(folder, run, chance.uniform(0, LONGEST), file=writers.stdin, flush=True)
+        here = folder / f"log-{moment // RUNS}"
+        here.mkdir(exist_ok=True)
+        (here / "receipts").touch()
+        print("time", here, run, chance.uniform(0, LONGEST), file=writers.stdin, flush=True)
         assert writers.stdout.readline() == "killed\n"
-        total += check(folder, is_last=run == RUNS - 1)
+        total += check(here, is_last=run == RUNS - 1)
     assert total > 20 * moments  # the writers lived long enough to be killed at work
+
+
+@pytest.mark.parametrize("sample", [30, pytest.param(None, marks=pytest.mark.slow)])
+def test_killed_at_any_line_of_the_code_that_writes_it_can_be_done_again(folder, writers, sample):
+    (folder / "whole").mkdir()
+    script(folder / "whole" / "log", lambda ids: None)
+    with Log.open(folder / "whole" / "log", STREAMS) as log:
+        expected = contents(log)
+    lines = at_line(writers, folder / "counted", 0)
+    chosen = range(1, lines + 1) if sample is None else np.random.default_rng(sample).choice(lines, sample, replace=False) + 1
+    for number in chosen:
+        here = folder / f"line-{number}"
+        assert at_line(writers, here, number) is None
+        acknowledged = (here / "receipts").read_text().split()
+        with Log.open(here / "log", STREAMS) as log:
+            found = contents(log)
+        assert set(acknowledged) <= {id for _, id, _ in found}, number
+        assert set(found) <= set(expected), number
+        assert len(set(found)) == len(found), number
+        script(here / "log", lambda ids: None)
+        with Log.open(here / "log", STREAMS) as log:
+            assert sorted(contents(log)) == sorted(expected), number
+        shutil.rmtree(here)
+
+
+def at_line(writers, folder, number):
+    """Work through the script up to a line; return the number of lines if that was beyond the last, None if it was killed."""
+    folder.mkdir()
+    (folder / "receipts").touch()
+    print("line", folder, number, file=writers.stdin, flush=True)
+    answer = writers.stdout.readline().split()
+    assert answer[0] in ("killed", "finished")
+    return int(answer[1]) if answer[0] == "finished" else None
+
+
+def contents(log):
+    """Return (stream, id, value) of all records: what another run of the same script gives too."""
+    rows = {"Watch": log.read(Watch), "Refresh": log.read(Refresh), "Decision": log.read(Decision)}
+    return [
+        (stream, id, value) for stream, some in rows.items() for id, value in zip(ids(some), some.get("seconds", ids(some)), strict=True)
+    ]
 
 
 def check(folder, is_last):

@@ -70,7 +70,10 @@ def test_log_of_a_killed_process_opens_whole(tmp_path):
 def test_write_ahead_log_that_was_cut_off_is_named(tmp_path, share, read_only):
     folder = crashed(tmp_path)
     cut(folder / "inbox.sqlite-wal", share)
-    with pytest.raises(MillraceError, match=r"inbox\.sqlite-wal or .* was cut off: (record 3 was acknowledged, the last one there is [012]|there is nothing)"):
+    with pytest.raises(
+        MillraceError,
+        match=r"inbox\.sqlite-wal or .* was cut off: (record 3 was acknowledged, the last one there is [012]|there is nothing)",
+    ):
         Log.open(folder, STREAMS, read_only)
     (folder / "acknowledged").unlink()
     Log.open(folder, STREAMS).close()
@@ -90,7 +93,9 @@ def test_mark_that_cannot_be_read_stops_nothing(tmp_path):
         assert log.position == 3
 
 
-@pytest.mark.parametrize("content", [b"no database at all, only some text that is long enough to be looked at", b"SQLite format 3\0" + b"\xff" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"no database at all, only some text that is long enough to be looked at", b"SQLite format 3\0" + b"\xff" * 5000]
+)
 def test_inbox_that_is_no_database_is_named(tmp_path, content):
     (tmp_path / "inbox.sqlite").write_bytes(content)
     with pytest.raises(MillraceError, match=r"inbox\.sqlite is damaged .*restore it from a backup"):

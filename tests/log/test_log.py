@@ -142,6 +142,11 @@ def test_entity_without_an_id_is_refused(log):
     assert error.value.field == "id"
 
 
+def test_instants_for_some_items_only_are_refused(log):
+    with pytest.raises(BadInput, match="1 instants for 2 items"):
+        log.append([Viewer(id="ann"), Viewer(id="bob")], NOON, at=[NOON])
+
+
 def test_instant_beside_an_event_is_refused(log):
     with pytest.raises(BadInput, match="Watch says itself when it happened"):
         log.append([watch("a")], NOON, at=[NOON])
@@ -155,6 +160,18 @@ def test_event_from_the_future_is_refused_and_a_small_skew_is_not(log):
     assert ids(log.read(Watch)) == ["skewed"]
 
 
+@pytest.mark.parametrize("when", [2**62, -(2**62), 2**80])
+def test_instant_outside_of_all_years_is_refused(log, when):
+    for items, known, at in (
+        ([decision("r", at=when, watermark=NOON)], NOON, None),
+        ([Viewer(id="ann")], NOON, [when]),
+        ([watch("a")], when, None),
+    ):
+        with pytest.raises(BadInput, match=r"outside of the years 1 to 9999"):
+            log.append(items, known, at)
+    assert log.position == 0
+
+
 def test_late_event_is_accepted_in_the_order_it_became_known(log):
     log.append([watch("now")], NOON)
     log.append([watch("late", at=NOON - 90 * 24 * 60 * MINUTE)], NOON + 1)
@@ -164,7 +181,7 @@ def test_late_event_is_accepted_in_the_order_it_became_known(log):
 @pytest.mark.parametrize("number", [float("inf"), float("-inf")])
 def test_infinity_is_refused_even_where_a_number_may_be_missing(tmp_path, number):
     with Log.open(tmp_path, [Score]) as log:
-        with pytest.raises(BadInput, match="Score, item 0: value: -?inf is not a finite number"):
+        with pytest.raises(BadInput, match=r"Score, item 0: value: -?inf is not a finite number"):
             log.append([Score(at=datetime(2026, 1, 1, tzinfo=UTC), value=number)], NOON)
         log.append([Score(at=datetime(2026, 1, 1, tzinfo=UTC), value=float("nan"))], NOON)
         assert log.read(Score)["value"].tolist().__repr__() == "[nan]"
@@ -251,6 +268,7 @@ def test_history_behind_imported_decisions_is_accepted(log):
         ({"viewer": [None]}, "Watch, row 0: viewer: None cannot be its value"),
         ({"id": [""]}, "Watch, row 0: id"),
         ({"completed": [1.5]}, r"Watch\.completed is float64: give bool"),
+        ({"at": [2**62]}, "Watch, row 0: at: .* cannot be its value"),
         ({"known": [NOON - 6 * MINUTE]}, "Watch, row 0: at: .* is after it became known"),
     ],
 )
@@ -286,13 +304,13 @@ def test_log_is_a_list_that_keeps_the_first_of_each_id(tmp_path_factory, steps):
         clash = any(held.setdefault(id, seconds) != seconds for id, seconds in given_items if id)
         if what == "append":
             items = [watch(id, NOON, seconds=seconds) for id, seconds in given_items]
-            _refused_if(clash, lambda items=items, now=now: log.append(items, now))
+            _refused_if(clash, log.append, items, now)
         elif what == "load":
             columns = {"id": [id for id, _ in given_items], "at": [NOON] * len(given_items), "known": [now] * len(given_items)}
             columns |= {"viewer": ["ann"] * len(given_items), "video": ["cat"] * len(given_items)}
             columns |= {"seconds": [seconds for _, seconds in given_items]}
             typed = {name: _column(values) for name, values in columns.items()}
-            _refused_if(clash, lambda typed=typed: log.load(Watch, typed))
+            _refused_if(clash, log.load, Watch, typed)
         elif what == "compact":
             log.compact(slice_rows=3, fan_in=2)
         else:
@@ -312,12 +330,12 @@ def test_log_is_a_list_that_keeps_the_first_of_each_id(tmp_path_factory, steps):
             assert log.find(Watch, rows["id"][place]) == watch(rows["id"][place], NOON, seconds=rows["seconds"][place])
 
 
-def _refused_if(clash, act):
+def _refused_if(clash, act, *arguments):
     if clash:
         with pytest.raises(Conflict):
-            act()
+            act(*arguments)
     else:
-        act()
+        act(*arguments)
 
 
 def _column(values):

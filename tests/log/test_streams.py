@@ -47,7 +47,7 @@ def test_entity_cannot_have_a_field_called_at():
     class Shop(Entity):
         at: datetime
 
-    with pytest.raises(DeclarationError, match="Shop.at"):
+    with pytest.raises(DeclarationError, match=r"Shop\.at"):
         codec_of(Shop)
 
 

@@ -59,7 +59,9 @@ def decision(id: str, *candidates: str, at: int = NOON, taken: int | None = None
 
 def same(a: Columns, b: Columns) -> bool:
     """Return whether two sets of columns are equal: names, types, and values with missing ones equal to each other."""
-    return list(a) == list(b) and all(a[name].dtype == b[name].dtype and a[name].tolist().__repr__() == b[name].tolist().__repr__() for name in a)
+    return list(a) == list(b) and all(
+        a[name].dtype == b[name].dtype and a[name].tolist().__repr__() == b[name].tolist().__repr__() for name in a
+    )
 
 
 def ids(rows: Columns) -> Sequence[str]:
