@@ -35,13 +35,17 @@ class LogHistory:
     def events(self, stream: type, until: int) -> Columns:
         """Return a stream's records known before an instant, by (known, position)."""
         kept = self._streams.setdefault(stream.__name__, _Kept())
-        rows = kept.grown(self._safe(until), lambda since, end: self._log.read(stream, known_from=since, known_until=end))
+        rows = kept.grown(
+            self._safe(until), lambda since, end: self._log.read(stream, known_from=since, known_until=end), _one_after_another
+        )
         return take(rows, slice(0, int(np.searchsorted(rows["known"], until))))
 
     def decided(self, since: int, until: int) -> Columns:
         """Return a row per candidate taken in decisions asked in [since, until), with the request's fields, by (at, id, rank)."""
-        rows = self._rows(until)
-        return take(rows, (rows["at"] >= since) & (rows["at"] < until) & (rows["known"] < until))
+        rows = self._decided.grown(self._safe(until), self._newly_decided, _in_order)
+        rows = take(rows, slice(*np.searchsorted(rows["at"], [since, until]).tolist()))
+        known = rows["known"] < until
+        return rows if known.all() else take(rows, known)
 
     def first_decided(self, until: int) -> int | None:
         """Return when the first decision before an instant was asked, microseconds; None when there is none."""
@@ -53,11 +57,6 @@ class LogHistory:
     def _safe(self, until: int) -> int:
         """Return the instant up to which nothing can be added any more: what is being written now has a later one."""
         return min(until, self._log.last_known + 1)
-
-    def _rows(self, until: int) -> Columns:
-        return self._decided.grown(
-            self._safe(until), self._newly_decided, lambda rows: np.lexsort((rows["rank"], rows["id"].astype(str), rows["at"]))
-        )
 
     def _newly_decided(self, since: int, end: int) -> Columns:
         made = self._log.decisions(system=self._loaded.name, known_from=since, known_until=end)
@@ -80,18 +79,28 @@ class _Kept:
         self._until = EVER
         self._rows: Columns | None = None
 
-    def grown(self, until: int, read: Callable[[int, int], Columns], order: Callable[[Columns], Array] | None = None) -> Columns:
-        """Return all rows up to an instant, reading those that are new."""
+    def grown(self, until: int, read: Callable[[int, int], Columns], joined: Callable[[Columns, Columns], Columns]) -> Columns:
+        """Return all rows up to an instant, reading those that are new and joining them to the others."""
         if self._rows is None or until > self._until:
             new = read(self._until, until)
             if self._rows is None or not size(self._rows):
                 self._rows = new
             elif size(new):
-                self._rows = stack([self._rows, new])
-            if order is not None and size(new):
-                self._rows = take(self._rows, order(self._rows))
+                self._rows = joined(self._rows, new)
             self._until = max(until, self._until)
         return self._rows
+
+
+def _one_after_another(kept: Columns, new: Columns) -> Columns:
+    return stack([kept, new])
+
+
+def _in_order(kept: Columns, new: Columns) -> Columns:
+    """Return the rows of both by (at, id, rank), given each in that order."""
+    rows = stack([kept, new])
+    if kept["at"][-1] < new["at"][0]:  # as it mostly is: decisions are logged in the order in which they were asked
+        return rows
+    return take(rows, np.lexsort((rows["rank"], rows["id"].astype(str), rows["at"])))
 
 
 def _is_text(feature: Any) -> bool:

@@ -109,7 +109,7 @@ class Operator:
         runs = self.engine.home.journal.runs(self._name, kind="train")
         if runs and now - max(run.started for run in runs) < micros(retrain.rest):
             return ""
-        if self.engine.standing.champion is None:  # one that failed, or found too little, is tried again after a rest
+        if self.engine.standing.champion is None and (not runs or retrain.every is None):
             return "the first training" if self._has_waited(now) else ""
         for monitor, reading in alarms:
             if any(monitor is one or (isinstance(one, type) and isinstance(monitor, one)) for one in retrain.on):

@@ -66,7 +66,8 @@ class Engine:
             # History was imported behind the snapshot: what it holds is no longer the beginning of the log.
             view = OnlineView(self.loaded.plan)
             self._catch_up(view, None)
-        self.clock.finish(max(self.home.log.last_known, 0))
+        # No decision may be as of an instant before one that the view was already read at, whatever the clock says now.
+        self.clock.finish(max(self.home.log.last_known, view.standing.watermark, 0))
         return view
 
     def _catch_up(self, view: OnlineView, after: int | None) -> None:

@@ -2,52 +2,71 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from millrace.decision import Decisions, Policy, Scorer
+from millrace.decision import NOT_TAKEN, Decisions, Policy, Scorer
 from millrace.features.plan import Plan
+from millrace.loaded import Loaded
 from millrace.serve.facts import Installed, LiveFacts
-from millrace.testing.slow import SlowView
-from millrace.types import Columns, size, take
+from millrace.testing.disturbance import disturbed
+from millrace.testing.slow import Remembering, SlowView
+from millrace.testing.truth import Ledger
+from millrace.types import Array, Columns, blank, size, take
 
 _DRAWS = 400
-_SIGMAS = 5.0
 
 
 @dataclass(frozen=True)
 class Case:
-    """A policy with requests and what is known when they are decided.
+    """A system with requests and what is known when they are decided.
 
     Attributes:
-        policy: The policy.
-        plan: What its features need.
-        names: The name of every declaration in it, by identity.
-        events: By stream name, in order of (known, position); those known from the watermark on are the future.
-        watermark: When the requests are decided.
-        requests: `id`, `at` and the fields.
-        installed: The release.
+        loaded: The system.
+        events: By the name of each of the plan's streams, in order of (known, position). Those known from the watermark on are the
+            future: some must be there, and one of them must have happened before the watermark.
+        watermark: As of when the requests are decided, microseconds.
+        requests: Several of them: `id`, `at` and the fields.
+        installed: What is installed.
         versions: The version behind each id.
+        policy: Another policy than the system's, made of its declarations.
+        view: Makes the view that answers, from the plan and the events.
     """
 
-    policy: Policy
-    plan: Plan
-    names: Mapping[int, str]
+    loaded: Loaded
     events: Mapping[str, Columns]
     watermark: int
     requests: Columns
     installed: Installed = field(default_factory=Installed)
     versions: Mapping[str, Scorer] = field(default_factory=dict)
+    policy: Policy | None = None
+    view: Callable[[Plan, Mapping[str, Columns]], Any] = SlowView
 
     def facts(self, *, future: bool = True, seed: int = 0, replayed: frozenset[str] | None = None) -> LiveFacts:
-        """Return slow, obvious facts; with or without the events that lie in the future of the watermark."""
-        events = self.events if future else {name: take(rows, rows["known"] < self.watermark) for name, rows in self.events.items()}
-        view = SlowView(self.plan, events)
-        return LiveFacts(view, self.watermark, self.names, self.installed, self.versions.__getitem__, seed, replayed=replayed)
+        """Return the facts, with or without the events that lie in the future of the watermark."""
+        view = self._with_future if future else self._without_future
+        return LiveFacts(view, self.watermark, self.loaded.names, self.installed, self.versions.__getitem__, seed, replayed=replayed)
+
+    def decide(self, requests: Columns, facts: LiveFacts) -> Decisions:
+        """Return the policy's decisions."""
+        return (self.policy or self.loaded.system.policy).decide(requests, facts)
+
+    @cached_property
+    def _with_future(self) -> Remembering:
+        return self._made(self.events)
+
+    @cached_property
+    def _without_future(self) -> Remembering:
+        return self._made({name: take(rows, rows["known"] < self.watermark) for name, rows in self.events.items()})
+
+    def _made(self, events: Mapping[str, Columns]) -> Remembering:
+        view = self.view(self.loaded.plan, events)
+        view.advance(self.watermark)
+        return Remembering(self.loaded.plan, view)
 
 
 class PolicyLaws:
@@ -57,102 +76,96 @@ class PolicyLaws:
         """Return the policy and its circumstances."""
         raise NotImplementedError
 
+    def test_form_every_request_has_a_decision_that_can_be_recorded(self) -> None:
+        """Rows are grouped by request, places are counted from the best, chances are chances, and nobody is proposed twice."""
+        case = self.make()
+        d = case.decide(case.requests, case.facts())
+        assert d.requests["id"].tolist() == case.requests["id"].tolist(), "the requests are not those asked, in their order"
+        assert (np.diff(d.rows["request"]) >= 0).all(), "the rows are not grouped by request"
+        assert ((d.rows["propensity"] >= 0) & (d.rows["propensity"] <= 1)).all(), "a propensity is no chance"
+        assert (d.rows["propensity"][d.taken] > 0).all(), "what had no chance was taken"
+        assert all(name is not None for name in d.requests["policy"].tolist()), "a decision does not say who made it"
+        for first, end in zip(d.starts[:-1], d.starts[1:], strict=True):
+            candidates, rank = d.rows["candidate"][first:end].tolist(), d.rows["rank"][first:end]
+            assert len(set(candidates)) == len(candidates), f"candidates appear twice: {candidates}"
+            assert sorted(rank[rank != NOT_TAKEN]) == list(range(int((rank != NOT_TAKEN).sum()))), f"places are not counted: {rank}"
+
     def test_past_later_events_never_change_a_decision(self) -> None:
         """Decisions with and without the future in the log are equal."""
         case = self.make()
-        assert any((rows["known"] >= case.watermark).any() for rows in case.events.values()), "the case must hold a future to be blind to"
-        assert_same(case.policy.decide(case.requests, case.facts()), case.policy.decide(case.requests, case.facts(future=False)))
+        _has_a_future(case)
+        assert_same(case.decide(case.requests, case.facts()), case.decide(case.requests, case.facts(future=False)))
 
     def test_replay_equal_facts_give_equal_decisions(self) -> None:
-        """Deciding again under the recorded misses gives the same, whatever the global generators are up to."""
+        """Deciding again gives the same: at once, and for each request from its record; whatever clocks and shared generators are up to."""
         case = self.make()
         facts = case.facts()
-        random.seed(1)
-        np.random.seed(1)
-        first = case.policy.decide(case.requests, facts)
-        random.seed(2)
-        np.random.seed(2)
-        assert_same(first, case.policy.decide(case.requests, case.facts(replayed=frozenset(facts.missed))))
+        with disturbed(1):
+            first = case.decide(case.requests, facts)
+        again = case.facts()
+        with disturbed(2):
+            assert_same(first, case.decide(case.requests, again))
+        assert facts.missed == again.missed
+        for position, missed in enumerate(_missed(first, facts)):
+            replayed = case.facts(replayed=frozenset(missed))
+            with disturbed(3 + position):
+                alone = case.decide(take(case.requests, np.array([position])), replayed)
+            assert_same(_part(first, position), alone)
+            assert _missed(alone, replayed) == [missed]
 
     def test_batch_together_is_one_at_a_time(self) -> None:
         """A request's decision does not depend on what it is decided with."""
         case = self.make()
-        n = size(case.requests)
-        assert n > 1, "the case must hold several requests"
-        together = case.policy.decide(case.requests, case.facts())
-        for position in range(n):
-            alone = case.policy.decide(take(case.requests, np.array([position])), case.facts())
-            mine = take(together.rows, together.rows["request"] == position)
-            assert_same(
-                alone, Decisions(take(together.requests, np.array([position])), {**mine, "request": np.zeros(size(mine), dtype=np.int64)})
-            )
+        assert size(case.requests) > 1, "the case must hold several requests"
+        together = case.decide(case.requests, case.facts())
+        for position in range(size(case.requests)):
+            assert_same(_part(together, position), case.decide(take(case.requests, np.array([position])), case.facts()))
 
     def test_truth_stated_propensities_match_frequencies(self) -> None:
-        """Over many seeds each candidate is taken, and each action done, as often as was stated."""
+        """Over many seeds each candidate is taken, each action done and each arm given as often as was stated."""
         case = self.make()
-        tally: dict[Any, Tally] = {}
+        ledger = Ledger()
         for seed in range(_DRAWS):
-            d = case.policy.decide(case.requests, case.facts(seed=seed))
-            for key, taken, stated in _stated(d):
-                tally.setdefault(key, Tally()).add(taken, stated)
-        assert tally, "the policy took nothing in any draw"
-        draws = _draws(tally)
-        for key, one in tally.items():
-            expected, variance = (one.stated, one.variance) if "action" not in key[0] else one.expected_of(draws[key[:3]])
-            assert abs(one.taken - expected) <= _SIGMAS * max(variance, 0.25) ** 0.5, (
-                f"{key}: taken {one.taken:.0f} times, stated {expected:.1f}"
-            )
+            ledger.add(case.decide(case.requests, case.facts(seed=seed)))
+        lies = list(ledger.lies())
+        assert not lies, "\n".join(["", *lies])
 
 
-@dataclass
-class Tally:
-    """How often something was taken, how often it should have been, and how much chance may blur that."""
-
-    taken: float = 0.0
-    stated: float = 0.0
-    variance: float = 0.0
-    chance: float = 0.0
-
-    def add(self, taken: float, stated: float) -> None:
-        """Count one draw."""
-        self.taken += taken
-        self.stated += stated
-        self.variance += stated * (1 - stated)
-        self.chance = stated
-
-    def expected_of(self, draws: float) -> tuple[float, float]:
-        """Return the mean and variance of how often something of this chance happens in so many draws."""
-        return draws * self.chance, draws * self.chance * (1 - self.chance)
+def _has_a_future(case: Case) -> None:
+    """Make sure that there is something to be blind to: what comes later, and what happened before and was known only later."""
+    later = {name: rows["known"] >= case.watermark for name, rows in case.events.items()}
+    assert not later or any(mask.any() for mask in later.values()), "the case must hold something that was known after its watermark"
+    counted = {state.keying.stream.__name__ for state in case.loaded.plan.states.values()}
+    late = [later[name] & (case.events[name]["at"] < case.watermark) for name in counted]
+    assert not late or any(mask.any() for mask in late), "the case must hold an event from before its watermark that was known only after"
 
 
-def _draws(tally: Mapping[Any, Tally]) -> dict[Any, float]:
-    """Return how many draws each (kind, request, arm) was decided in."""
-    found: dict[Any, float] = {}
-    for key, one in tally.items():
-        found[key[:3]] = found.get(key[:3], 0.0) + one.taken
-    return found
+def _missed(d: Decisions, facts: LiveFacts) -> list[list[str]]:
+    """Return what each request went without, as its record says it."""
+    own: Sequence[Sequence[str]] = d.requests["missed"].tolist() if "missed" in d.requests else [[]] * size(d.requests)
+    return [[*facts.missed, *(one or [])] for one in own]
 
 
-def _stated(d: Decisions) -> list[tuple[Any, float, float]]:
-    """Return (what, was it taken, its stated chance): for every row, or for the action done where the policy acts."""
-    n = size(d.requests)
-    arms = d.requests["arm"].tolist() if "arm" in d.requests else [""] * n
-    where, ids = d.rows["request"].tolist(), d.requests["id"].tolist()
-    chance = d.rows["propensity"].tolist()
-    if "action" in d.requests:
-        done = d.requests["action"].tolist()
-        return [(("action", ids[i], arms[i], done[i]), 1.0, stated) for i, stated in zip(where, chance, strict=True)]
-    rows = zip(where, d.rows["candidate"].tolist(), (d.rows["rank"] >= 0).tolist(), chance, strict=True)
-    return [(("row", ids[i], arms[i], candidate), float(taken), stated) for i, candidate, taken, stated in rows]
+def _part(d: Decisions, position: int) -> Decisions:
+    """Return the decision on one of several requests, as if it had been decided alone."""
+    rows = take(d.rows, d.rows["request"] == position)
+    return Decisions(take(d.requests, np.array([position])), {**rows, "request": np.zeros(size(rows), dtype=np.int64)})
 
 
 def assert_same(one: Decisions, other: Decisions) -> None:
-    """Raise AssertionError where two decisions differ, naming the column."""
+    """Raise AssertionError where two decisions differ, naming the column.
+
+    A column that one of them lacks must be missing throughout in the other: another request of a batch may have had it filled in.
+    """
     for said, a, b in (("requests", one.requests, other.requests), ("rows", one.rows, other.rows)):
         assert size(a) == size(b), f"{said}: {size(a)} against {size(b)}"
-        for name in a.keys() & b.keys():
-            left, right = a[name], b[name]
-            if left.dtype.kind == "f" and right.dtype.kind == "f":
-                assert np.allclose(left, right, rtol=1e-9, atol=0, equal_nan=True), f"{said}: {name} differs"
-            else:
-                assert left.tolist() == right.tolist(), f"{said}: {name} differs"
+        for name in a.keys() | b.keys():
+            there = a[name] if name in a else b[name]
+            left, right = (side[name] if name in side else blank(there, size(a)) for side in (a, b))
+            assert _equal(left, right), f"{said}: {name} differs: {left.tolist()} against {right.tolist()}"
+
+
+def _equal(left: Array, right: Array) -> bool:
+    if left.dtype.kind == "f" and right.dtype.kind == "f":
+        return np.allclose(left, right, rtol=1e-9, atol=0, equal_nan=True)
+    return left.tolist() == right.tolist()

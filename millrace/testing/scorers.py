@@ -1,4 +1,4 @@
-"""A version that needs no training: it scores by fixed weights, so that policies can be tested without a learner."""
+"""Versions that need no training: they score by fixed weights, so that policies and loops can be tested without a learner."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from millrace.models.folder import read_json, write_json
+from millrace.models.learner import Examples
 from millrace.types import Array, Columns, objects, size
+
+_FILE = "weighted.json"
 
 
 def _number(*parts: object) -> float:
@@ -60,4 +64,24 @@ class Weighted:
         return sorted(self.ids, key=lambda one: (-_number(self.name, query, one), one))
 
     def save(self, folder: Path) -> None:
-        """Write nothing: it is its name."""
+        """Write `weighted.json`."""
+        write_json(folder, _FILE, self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Untrained:
+    """A learner that learns nothing: the seed alone decides how its versions weigh what they are shown.
+
+    Attributes:
+        ids: What its versions can recall.
+    """
+
+    ids: tuple[str, ...] = ()
+
+    def fit(self, examples: Examples, seed: int) -> Weighted:
+        """Return the version of a seed; the examples only say what it predicts."""
+        return Weighted(f"untrained-{seed}", tuple(examples.labels), self.ids)
+
+    def load(self, folder: Path) -> Weighted:
+        """Read a version that was saved."""
+        return read_json(folder, _FILE, Weighted)

@@ -7,7 +7,7 @@ import numpy as np
 from millrace.errors import DeclarationError
 from millrace.models.declare import Outcome
 from millrace.schema import Field, references
-from millrace.types import Array, Columns, size
+from millrace.types import EVER, Array, Columns, size
 
 
 def join_keys(outcome: Outcome, request: type, candidate: type | None) -> list[tuple[str, str]]:
@@ -38,12 +38,14 @@ def join_keys(outcome: Outcome, request: type, candidate: type | None) -> list[t
 def label(outcome: Outcome, rows: Columns, events: Columns, keys: list[tuple[str, str]], horizon: int, start: Array | None = None) -> Array:
     """Return each row's label, as known at the horizon; NaN where it cannot be known.
 
-    An event belongs to the latest row it fits whose time had begun when it happened. A row is labelled only when its time is over
-    before the horizon, and only if its action let the outcome be seen: what is still open is neither positive nor negative.
+    An event belongs to the latest row it fits whose time had begun when it happened, and which was not decided when it was known
+    already: a request may reach us late, and what its features have counted is not what it led to. A row is labelled only when its
+    time is over before the horizon, and only if its action let the outcome be seen: what is still open is neither positive nor
+    negative.
 
     Args:
         outcome: What to look for.
-        rows: `id`, `at`, `action`, `candidate` and the request's fields, a row per candidate taken. Shape (n,) each.
+        rows: `id`, `at`, `watermark`, `action`, `candidate` and the request's fields, a row per candidate taken. Shape (n,) each.
         events: The outcome's stream: `at`, `known` and its fields.
         keys: From `join_keys`.
         horizon: What was known before this instant counts, microseconds.
@@ -83,9 +85,14 @@ def _owners(rows: Columns, events: Columns, keys: list[tuple[str, str]], begins:
     ranked = row_key[order] * width + np.searchsorted(instants, begins[order])
     wanted = event_key * width + np.searchsorted(instants, events["at"], side="right") - 1
     found = np.searchsorted(ranked, wanted, side="right") - 1
-    owner = order[np.maximum(found, 0)]
-    fits = (found >= 0) & (row_key[owner] == event_key) & (begins[owner] <= events["at"])
-    return np.where(fits, owner, -1)
+    decided = rows.get("watermark", np.full(len(begins), EVER))
+    while True:
+        owner = order[np.maximum(found, 0)]
+        fits = (found >= 0) & (row_key[owner] == event_key) & (begins[owner] <= events["at"])
+        early = fits & (events["known"] < decided[owner])
+        if not early.any():
+            return np.where(fits, owner, -1)
+        found[early] -= 1  # to the row before
 
 
 def _codes(rows: list[Array], events: list[Array]) -> tuple[Array, Array]:

@@ -44,7 +44,9 @@ def temporal(instants: Array, horizon: int, share: float = 0.1) -> Split:
     """
     if len(instants) == 0:
         raise TrainingError("no decision has a label yet: wait until outcomes' windows have closed, or import history")
+    first = int(instants.min())
+    if first == instants.max():
+        raise TrainingError(f"all labelled decisions fall on {moment(first).isoformat()}: a split in time needs earlier and later ones")
     at = int(np.quantile(instants, 1 - share, method="higher"))
-    if not (instants < at).any():
-        raise TrainingError(f"all labelled decisions fall on {moment(at).isoformat()}: a split in time needs earlier and later ones")
-    return Split(at, horizon)
+    # Where most fall on the first instant, all that come after it are the later ones.
+    return Split(at if at > first else int(instants[instants > first].min()), horizon)

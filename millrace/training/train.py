@@ -109,11 +109,13 @@ def train(material: Material, horizon: int, gate: NotWorse, seed: int, champion:
         scores = version.score(later.rows)
         metrics = measure(material.model, later, scores)
         verdict = judge(material.model, champion, later, scores, gate, seed)
+    fitted = earlier
     if verdict.passed:
         # What passed is the recipe: fitted again with the newest rows, which the gate had to hold back.
-        version = material.model.learner.fit(everything, seed)
-    positives = {name: float(np.nansum(column)) for name, column in everything.labels.items()}
-    return Challenger(version, verdict, metrics, split, len(everything.at), positives, (later, scores))
+        fitted = everything
+        version = material.model.learner.fit(fitted, seed)
+    positives = {name: float(np.nansum(column)) for name, column in fitted.labels.items()}
+    return Challenger(version, verdict, metrics, split, len(fitted), positives, (later, scores))
 
 
 def _split(everything: Examples, horizon: int, champion: Champion | None) -> Split:

@@ -1,0 +1,192 @@
+"""Every policy, source, stage and chooser that the root offers, held to the laws of policies."""
+
+from typing import Any
+
+import millrace
+from millrace import (
+    Act,
+    Arms,
+    AtMost,
+    Canary,
+    Cost,
+    Experiment,
+    Fallback,
+    Itself,
+    NoRepeats,
+    Pinned,
+    Pipeline,
+    Precision,
+    Rules,
+    Shadow,
+    Top,
+    Trending,
+    Weigh,
+)
+from millrace.policy.sources import Union
+from millrace.policy.stages import Score
+from millrace.testing.policies import Case, PolicyLaws
+from millrace.walk import reachable
+from tests.laws.shop import Buy, Good, Look, Payment, bought, case, fresh, missing, nearby, paid, ranker, risk, sold, trending, unseen
+
+RANKED = Pipeline(trending | fresh | nearby, unseen, ranker, Top(Look.limit, AtMost(1, per=Good.maker), explore=0.3))
+PLAIN = Pipeline(Trending(Buy.good, over="1d", take=8), Rules(bought["7d"]), Top(3, explore=0.2))
+UNREADY = Pipeline(missing, ranker, Top(2))
+SCORED = Pipeline(Itself(), risk, Act({"decline": Cost(20, 120), "review": Precision(0.2)}, otherwise="approve", audit=0.25, to="review"))
+RULED = Pipeline(Itself(), Rules(paid), Act({"review": 300}, otherwise="approve", audit=0.1, to="approve"))
+
+
+class TestTopUnderConstraints(PolicyLaws):
+    def make(self) -> Case:
+        top = Top(Look.limit, AtMost(1, per=Good.maker), AtMost(2, per=Good.kind), explore=0.4)
+        return case(Pipeline(trending | fresh | nearby, unseen, ranker, top))
+
+
+class TestTopThatAlwaysExplores(PolicyLaws):
+    def make(self) -> Case:
+        return case(Pipeline(fresh, ranker, Top(2, explore=1)))
+
+
+class TestTopOfMoreThanThereAre(PolicyLaws):
+    def make(self) -> Case:
+        return case(Pipeline(fresh, Top(40, explore=0.5)))
+
+
+class TestWeigh(PolicyLaws):
+    def make(self) -> Case:
+        return case(Pipeline(fresh, ranker, Weigh({sold: -2}), Top(2, explore=0.1)))
+
+
+class TestNoRepeats(PolicyLaws):
+    def make(self) -> Case:
+        return case(Pipeline(fresh | trending, NoRepeats(Look.visitor, Good, over="7d"), Top(3)))
+
+
+class TestActByLearnedThresholds(PolicyLaws):
+    def make(self) -> Case:
+        act = Act({"decline": Cost(20, 120), "review": Precision(0.2)}, otherwise="approve", audit=0.25, to="review")
+        made = case(Pipeline(Itself(), risk, act), Payment, chooser=act)
+        assert len(set(made.decide(made.requests, made.facts()).requests["action"])) == 3, "every action is to be seen"
+        return made
+
+
+class TestActByRules(PolicyLaws):
+    def make(self) -> Case:
+        return case(RULED, Payment)
+
+
+class TestFallbackThatAnswers(PolicyLaws):
+    def make(self) -> Case:
+        return case(Fallback(RANKED, to=PLAIN, after="1s"))
+
+
+class TestFallbackThatFallsBack(PolicyLaws):
+    def make(self) -> Case:
+        made = case(Fallback(UNREADY, to=PLAIN, after="1s"), unready=UNREADY)
+        facts = made.facts()
+        made.decide(made.requests, facts)
+        assert facts.missed == ["unready"]
+        return made
+
+
+class TestExperimentByShares(PolicyLaws):
+    def make(self) -> Case:
+        return case(Experiment({"new": RANKED, "old": PLAIN}, unit=Look.visitor, shares=(0.3, 0.7)))
+
+
+class TestExperimentWithinAnExperiment(PolicyLaws):
+    def make(self) -> Case:
+        inner = Experiment({"few": PLAIN, "many": Pipeline(fresh, ranker, Top(6, explore=0.5))}, unit=Look.visitor)
+        return case(Experiment({"new": RANKED, "old": inner, "nobody": UNREADY}, unit=Look.id, shares=(0.4, 0.6, 0.0)))
+
+
+class TestExperimentOfWhichOneArmMisses(PolicyLaws):
+    def make(self) -> Case:
+        arms = {"whole": PLAIN, "fallen": Fallback(UNREADY, to=PLAIN, after="1s"), "half": Pipeline(fresh | missing, Top(2))}
+        made = case(Experiment(arms, unit=Look.id), unready=UNREADY)
+        decided = made.decide(made.requests, made.facts()).requests
+        expected = {"whole": [], "fallen": ["unready"], "half": ["missing"]}
+        assert dict(zip(decided["arm"], decided["missed"], strict=True)) == expected
+        return made
+
+
+class TestShadow(PolicyLaws):
+    def make(self) -> Case:
+        return case(Shadow(RANKED, shadow=PLAIN))
+
+
+class TestShadowThatMissesWhatTheAnswerHas(PolicyLaws):
+    def make(self) -> Case:
+        made = case(Shadow(Pipeline(fresh | nearby, Top(2)), shadow=Pinned(Pipeline(fresh | nearby, Top(3)), {"paired": "gone"})))
+        facts = made.facts()
+        made.decide(made.requests, facts)
+        assert facts.missed == ["shadow shop.Shadow.Pinned/nearby"]
+        return made
+
+
+class TestShadowThatFails(PolicyLaws):
+    def make(self) -> Case:
+        return case(Shadow(PLAIN, shadow=UNREADY))
+
+
+class TestShadowOfActions(PolicyLaws):
+    def make(self) -> Case:
+        return case(Shadow(RULED, shadow=SCORED), Payment, chooser=SCORED.stages[-1])
+
+
+class TestCanary(PolicyLaws):
+    def make(self) -> Case:
+        return case(Canary.wrap(RANKED, {ranker: "ranker-2"}, "r2", 0.25, Look.visitor))
+
+
+class TestCanaryOfAnExperiment(PolicyLaws):
+    def make(self) -> Case:
+        inner = Experiment({"new": Fallback(RANKED, to=PLAIN, after="1s"), "old": PLAIN}, unit=Look.visitor, shares=(0.8, 0.2))
+        return case(Canary.wrap(inner, {"ranker": "ranker-2"}, "r2", 0.5, Look.visitor))
+
+
+class TestPinnedThresholds(PolicyLaws):
+    def make(self) -> Case:
+        pinned = Pinned(SCORED, {risk: "risk-2", "chooser/decline": 0.49}, named="r2")
+        return case(pinned, Payment, chooser=SCORED.stages[-1])
+
+
+class TestTrending(PolicyLaws):
+    def make(self) -> Case:
+        return case(Pipeline(Trending(Buy.good, over="1h", take=20), Top(3, explore=0.2)))
+
+
+class TestFresh(PolicyLaws):
+    def make(self) -> Case:
+        return case(Pipeline(fresh, Top(3, explore=0.2)))
+
+
+class TestFactorized(PolicyLaws):
+    def make(self) -> Case:
+        return case(Pipeline(nearby, Top(3, explore=0.2)))
+
+
+class TestArms(PolicyLaws):
+    def make(self) -> Case:
+        return case(Pipeline(Arms(Good.kind, of=Look.kind), ranker, Top(1, explore=0.6)))
+
+
+class TestUnionOfWhichOneMisses(PolicyLaws):
+    def make(self) -> Case:
+        made = case(Pipeline(fresh | missing | trending, ranker, Top(4, explore=0.2)))
+        facts = made.facts()
+        made.decide(made.requests, facts)
+        assert facts.missed == ["missing"]
+        return made
+
+
+def test_everything_that_decides_is_held_to_the_laws() -> None:
+    """A part of a policy that the root offers and no case above contains would be held to nothing."""
+    cases = [one().make() for one in PolicyLaws.__subclasses__() if one.__module__ == __name__]
+    held = {type(part) for made in cases for part in (*reachable(made.loaded.system), Canary)} | {Canary}
+    assert {one for one in _public() if one not in held} == set()
+    assert {Union, Score} <= held
+
+
+def _public() -> list[Any]:
+    offered = [getattr(millrace, name) for name in millrace.__all__]
+    return [one for one in offered if isinstance(one, type) and one.__module__.startswith("millrace.policy.") and one.__name__[0] != "_"]
