@@ -44,6 +44,12 @@ def test_rows_are_sorted_by_known_then_position(mixed):
     assert len(order) == 26
 
 
+def test_rows_that_became_known_together_are_in_the_order_of_their_positions(log):
+    for first, instants in [(0, [NOON, NOON + 5]), (2, [NOON - 1, NOON])]:
+        log.load(Watch, history(2, first=first, known=instants, at=instants))
+    assert ids(log.read(Watch)) == ["h2", "h0", "h3", "h1"]
+
+
 def test_chosen_fields_come_with_those_of_every_record(mixed):
     rows, some = mixed.read(Watch), mixed.read(Watch, fields=["seconds"])
     assert same(some, {name: rows[name] for name in ("position", "known", "id", "at", "seconds")})

@@ -157,6 +157,9 @@ def test_group_is_committed_as_if_one_after_the_other(tmp_path):
         [watch("b", seconds=2.0)],
         [watch("a")],
         [watch("c"), watch("c", seconds=2.0)],
+        [refresh("r")],
+        [watch("d"), refresh("r", limit=9)],
+        [watch("d", seconds=4.0)],
         [watch("c", seconds=3.0), watch("b", seconds=2.0)],
     ]
     with Log.open(tmp_path / "together", STREAMS) as together, Log.open(tmp_path / "alone", STREAMS) as alone:
@@ -168,8 +171,8 @@ def test_group_is_committed_as_if_one_after_the_other(tmp_path):
                     alone.append(items, known)
             else:
                 assert alone.append(items, known).duplicates.tolist() == outcome.duplicates.tolist()
-        assert ids(together.read(Watch)) == ids(alone.read(Watch)) == ["a", "b", "c"]
-        assert together.read(Watch)["seconds"].tolist() == alone.read(Watch)["seconds"].tolist() == [1.0, 2.0, 3.0]
+        assert ids(together.read(Watch)) == ids(alone.read(Watch)) == ["a", "b", "d", "c"]
+        assert together.read(Watch)["seconds"].tolist() == alone.read(Watch)["seconds"].tolist() == [1.0, 2.0, 4.0, 3.0]
 
 
 def test_full_queue_is_refused_at_once(log, gate):
@@ -182,6 +185,11 @@ def test_full_queue_is_refused_at_once(log, gate):
     writer.close()
     assert kept.result().ids.tolist() == ["a", "b"]
     assert ids(log.read(Watch)) == ["first", "a", "b", "e"]
+
+
+def test_submission_larger_than_the_queue_is_taken_when_nothing_waits(log):
+    with Writer(log, Clock(), capacity=2) as writer:
+        assert writer.submit([watch(f"w{i}") for i in range(5)]).result(10).positions.tolist() == [1, 2, 3, 4, 5]
 
 
 def test_closing_writes_what_waits_and_refuses_what_comes(log, gate):
