@@ -3,7 +3,6 @@
 from millrace import (
     Act,
     Array,
-    Calibrated,
     Calibration,
     Canary,
     Cost,
@@ -16,7 +15,6 @@ from millrace import (
     Model,
     NotWorse,
     Pipeline,
-    Precision,
     Ref,
     Request,
     Retrain,
@@ -79,6 +77,8 @@ class Ring(Event):
 
 
 velocity = count(Payment, per=[Card, Device, (Card, Merchant)], over=["1h", "24h", "7d"])
+familiar = count(Payment, per=(Card, Device), over="60d")
+crowd = count(Payment, per=Device, over="60d")
 spent = total(Payment.cents, per=Card, over=["1h", "24h", "7d"])
 usual = mean(Payment.cents, per=Card, over="30d")
 burned = count(Chargeback, per=[Payment.device, Payment.merchant], over="90d")
@@ -92,27 +92,26 @@ def unusual(usual: Array, payment: Payment) -> Array:
     return payment.cents / (usual + 100)
 
 
-@feature(velocity[Card, "1h"], velocity[Device, "24h"], ring)
-def suspicious(card_hour: Array, device_day: Array, cards: Array, payment: Payment) -> Array:
+@feature(crowd, familiar, ring)
+def suspicious(device: Array, own: Array, cards: Array, payment: Payment) -> Array:
     """Score by the analysts' rules: what decides when the model cannot."""
-    return (card_hour > 4) * 0.5 + (device_day > 12) * 0.3 + (cards > 4) * 0.4 + (payment.cents > 50_000) * 0.2
+    return (own == 0) * 0.3 + (device - own > 1) * 0.2 + (cards > 2) * 0.2 + (payment.cents > 8_000) * 0.3
 
 
-let_through = ("approve", "review")
-charged = outcome(Chargeback, within="60d", seen_if=let_through)
+charged = outcome(Chargeback, within="21d", seen_if="approve")
 judged = outcome(Verdict.fraudulent, within="3d", take="last", seen_if="review")
 risk = Model(
     charged,
     judged,
-    features=[velocity, spent, usual, burned, caught, ring, unusual, Payment.cents, Merchant.category, Device.kind],
-    learner=Calibrated(GradientBoosting(trees=150), by="sigmoid"),
+    features=[velocity, familiar, crowd, spent, usual, burned, caught, ring, unusual, Payment.cents, Merchant.category, Device.kind],
+    learner=GradientBoosting(trees=300, leaves=8, learning_rate=0.03, min_rows=10, reg=10),
 )
-scored = Pipeline(Itself(), risk, Act({"decline": Cost(20, 120), "review": Precision(0.2)}, otherwise="approve", audit=0.005, to="review"))
-ruled = Pipeline(Itself(), Rules(suspicious), Act({"decline": 0.9, "review": 0.5}, otherwise="approve"))
+scored = Pipeline(Itself(), risk, Act({"decline": Cost(4, 5), "review": Cost(3, 80)}, otherwise="approve", audit=0.02, to="approve"))
+ruled = Pipeline(Itself(), Rules(suspicious), Act({"decline": 0.9, "review": 0.5}, otherwise="approve", audit=0.02, to="approve"))
 
 fraud = System(
     Payment,
     policy=Fallback(scored, to=ruled, after="80ms"),
-    monitors=[Drift(risk), Calibration(charged, over="30d")],
-    retrain=Retrain(every="7d", on=[Drift], gate=NotWorse("pr_auc"), rollout=Canary("10%", "100%"), history="180d"),
+    monitors=[Drift(risk), Calibration(charged, over="14d")],
+    retrain=Retrain(every="7d", on=[], gate=NotWorse("pr_auc"), rollout=Canary("10%", "100%"), history="180d", warmup="36d"),
 )

@@ -62,5 +62,5 @@ def test_every_system_can_be_described(shop, system):
 def test_declaration_is_written_by_its_name_or_by_what_is_set():
     fraud = load("millrace.systems.fraud")
     assert written(fraud, fraud.models["risk"]) == "risk"
-    assert spelt(fraud, fraud.models["risk"].learner) == "Calibrated(GradientBoosting(trees=150), by=sigmoid)"
+    assert spelt(fraud, fraud.models["risk"].learner) == "GradientBoosting(leaves=8, learning_rate=0.03, min_rows=10, reg=10)"
     assert [spelt(fraud, one) for one in fraud.system.monitors] == ["Drift(risk)", "Calibration(charged, over=30d)"]

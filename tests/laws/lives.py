@@ -47,7 +47,7 @@ def fraud() -> Life:
     loaded = load("millrace.systems.fraud")
     world = FraudWorld(3, cards=40, merchants=12, payments_per_day=40, fraud_share=0.3, graph_every=6 * HOUR)
     versions = {"risk-1": Weighted("risk", loaded.models["risk"].heads)}
-    installed = Installed("r", {"risk": "risk-1"}, {"scored.Act/decline": 0.8, "scored.Act/review": 0.67})
+    installed = Installed("r", {"risk": "risk-1"}, {"scored.Act/decline": 0.272, "scored.Act/review": 0.21})
     return Life("millrace.systems.fraud", world, 12 * HOUR, 5, 7 * DAY, installed, versions, verdicts)
 
 
