@@ -63,4 +63,4 @@ def test_declaration_is_written_by_its_name_or_by_what_is_set():
     fraud = load("millrace.systems.fraud")
     assert written(fraud, fraud.models["risk"]) == "risk"
     assert spelt(fraud, fraud.models["risk"].learner) == "GradientBoosting(leaves=8, learning_rate=0.03, min_rows=10, reg=10)"
-    assert [spelt(fraud, one) for one in fraud.system.monitors] == ["Drift(risk)", "Calibration(charged, over=30d)"]
+    assert [spelt(fraud, one) for one in fraud.system.monitors] == ["Drift(risk)", "Calibration(charged, over=14d)"]
