@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from millrace.decision import Decision, Decisions
 from millrace.loaded import Loaded
 from millrace.loading import load
 from millrace.models.learner import Examples
@@ -23,6 +25,8 @@ START = instant(datetime(2026, 3, 1, 12, tzinfo=UTC))
 PEOPLE = tuple(f"p{n}" for n in range(4))
 ITEMS = tuple(f"i{n}" for n in range(9))
 GENRES = ("song", "film", "book")
+PATIENCE = 60.0
+"""Seconds after which a test gives up, rather than hang."""
 
 
 class Hurrying:
@@ -106,11 +110,40 @@ def ask(engine: Engine, name: str, person: str = PEOPLE[0], **fields: Any) -> An
 
 def everything(engine: Engine, watermark: int) -> dict[str, Any]:
     """Return every feature of every item for everybody, as of an instant that is not before anything known."""
-    from millrace.decision import Decisions
-
     people = objects([*PEOPLE, "nobody"])
     items = objects([*ITEMS, "nothing"])
     asked = {"id": objects(f"q{n}" for n in range(len(people))), "at": np.full(len(people), watermark), "person": people}
     asked["limit"] = np.full(len(people), 3)
     rows = {"request": np.repeat(np.arange(len(people)), len(items)), "candidate": np.tile(items, len(people))}
     return engine.view.lookup(list(engine.loaded.plan.features.values()), Decisions(asked, rows), watermark)
+
+
+def use_named(engine: Engine, name: str) -> Any:
+    return engine.loaded.streams["Use"](id=name, at=moment(START), person="p0", item=f"i{int(name[1:]) % 2}")
+
+
+def lived(engine: Engine, threads: int = 3, turns: int = 30, asking: int = 40) -> list[Decision]:
+    """Let threads tell and ask all at once; return what was decided."""
+    engine.ingest(stock(engine))
+    install(engine)
+    decided: list[Decision] = []
+
+    def tell(number: int) -> None:
+        g = np.random.default_rng(number)
+        for turn in range(turns):
+            batch = [use(engine, g, f"u{number}-{turn}-{n}") for n in range(int(g.integers(1, 6)))]
+            engine.ingest([*batch, told_again(engine, g)] if turn % 5 == 0 else batch)
+
+    def decide(number: int) -> None:
+        g = np.random.default_rng(100 + number)
+        for turn in range(asking):
+            batch = [
+                ask(engine, f"a{number}-{turn}-{n}", str(g.choice([*PEOPLE, "nobody"])), limit=int(g.integers(0, 5)))
+                for n in range(turn % 3 + 1)
+            ]
+            decided.extend(engine.decide(batch))
+
+    with ThreadPoolExecutor(2 * threads) as pool:
+        for done in [pool.submit(work, n) for n in range(threads) for work in (tell, decide)]:
+            done.result(PATIENCE)
+    return decided

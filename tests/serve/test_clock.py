@@ -66,11 +66,13 @@ def test_threads_hammering_the_clock_never_see_half_a_commit() -> None:
     is_over = threading.Event()
 
     def commit() -> None:
-        for size in np.random.default_rng(0).integers(1, 50, 3_000).tolist():
-            first = clock.begin()
-            applied.append((first, first + size - 1))
-            clock.finish(first + size - 1)
-        is_over.set()
+        try:
+            for size in np.random.default_rng(0).integers(1, 50, 3_000).tolist():
+                first = clock.begin()
+                applied.append((first, first + size - 1))
+                clock.finish(first + size - 1)
+        finally:
+            is_over.set()
 
     def decide() -> list[tuple[int, int]]:
         seen = []

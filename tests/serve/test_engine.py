@@ -1,7 +1,5 @@
 """The engine: what is acknowledged is seen, what was decided stands, and what was served can be computed again from the log."""
 
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,48 +9,21 @@ import msgspec
 import numpy as np
 import pytest
 
+from millrace import Fallback, System
 from millrace.decision import Decision
 from millrace.errors import Conflict, Unavailable
 from millrace.features.online import OnlineView
+from millrace.loaded import Loaded
 from millrace.log.streams import codec_of
 from millrace.operate.history import LogHistory
 from millrace.operate.verify import verify
-from millrace.serve.clock import Clock, wall
+from millrace.serve.clock import Clock
 from millrace.serve.engine import Engine
 from millrace.serve.facts import Installed, LiveFacts
 from millrace.serve.records import records
 from millrace.testing.slow import SlowView
 from millrace.types import EVER, SECOND, Array, Columns, moment, objects, take
-from tests.serve.running import ITEMS, PEOPLE, START, Hurrying, ask, everything, install, running, stock, told_again, use
-
-PATIENCE = 60.0
-
-
-def lived(engine: Engine, threads: int = 3, turns: int = 30, asking: int = 40) -> list[Decision]:
-    """Let threads tell and ask all at once; return what was decided."""
-    engine.ingest(stock(engine))
-    install(engine)
-    decided: list[Decision] = []
-
-    def tell(number: int) -> None:
-        g = np.random.default_rng(number)
-        for turn in range(turns):
-            batch = [use(engine, g, f"u{number}-{turn}-{n}") for n in range(int(g.integers(1, 6)))]
-            engine.ingest([*batch, told_again(engine, g)] if turn % 5 == 0 else batch)
-
-    def decide(number: int) -> None:
-        g = np.random.default_rng(100 + number)
-        for turn in range(asking):
-            batch = [
-                ask(engine, f"a{number}-{turn}-{n}", str(g.choice([*PEOPLE, "nobody"])), limit=int(g.integers(0, 5)))
-                for n in range(turn % 3 + 1)
-            ]
-            decided.extend(engine.decide(batch))
-
-    with ThreadPoolExecutor(2 * threads) as pool:
-        for done in [pool.submit(work, n) for n in range(threads) for work in (tell, decide)]:
-            done.result(PATIENCE)
-    return decided
+from tests.serve.running import ITEMS, PATIENCE, PEOPLE, ask, install, lived, loaded, running, stock, use, use_named
 
 
 def column(engine: Engine, beginning: str) -> str:
@@ -244,10 +215,10 @@ def test_release_is_swapped_between_decisions_never_within_one(tmp_path: Path) -
         is_over = threading.Event()
 
         def swap() -> None:
-            seed = 2
-            while not is_over.is_set():
+            for seed in range(2, 200):
+                if is_over.is_set():
+                    return
                 releases.add(install(engine, seed))
-                seed += 1
 
         with ThreadPoolExecutor(4) as threads:
             swapping = threads.submit(swap)
@@ -274,70 +245,40 @@ def _column(values: list[Any]) -> Array:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-# ---- starting again
+# ---- what hangs
 
 
-def test_restart_from_a_snapshot_and_from_nothing_give_the_same_view(tmp_path: Path) -> None:
-    with running(tmp_path) as engine:
-        lived(engine, threads=2, turns=15, asking=15)
-        engine.snapshot()
-        later = [use(engine, np.random.default_rng(5), f"later{n}") for n in range(20)]
-        engine.ingest(later)
-        engine.decide([ask(engine, "last", PEOPLE[1])])
-        kept = {path.name for path in (tmp_path / "snapshots" / "busy").iterdir()}
-        watermark = engine.clock.now() + SECOND // 2
-        expected = everything(engine, watermark)
-        position = engine.view.position
-        engine.home.save(engine.view)
-    assert kept
-    for is_from_nothing in (False, True):
-        if is_from_nothing:
-            for path in sorted((tmp_path / "snapshots").rglob("*"), reverse=True):
-                path.unlink() if path.is_file() else path.rmdir()
-        with running(tmp_path, now=Hurrying(watermark - SECOND // 10, 0)) as engine:
-            assert engine.view.position == position
-            _assert_equal(everything(engine, watermark), expected)
+def test_leaf_that_hangs_costs_its_deadline_and_nothing_else(tmp_path: Path) -> None:
+    """The fallback answers; when the leaf wakes up, the view has moved on, and nobody listens."""
+    awake = threading.Event()
 
+    class Sleepy(OnlineView):
+        def lookup(self, features: Any, d: Any, watermark: int) -> Any:
+            if threading.current_thread().name.startswith("attempt") and "hung" in d.requests["id"]:
+                awake.wait(PATIENCE)
+            return super().lookup(features, d, watermark)
 
-def _assert_equal(found: dict[str, Array], expected: dict[str, Array]) -> None:
-    for column, values in expected.items():
-        assert found[column].dtype == values.dtype, column
-        np.testing.assert_array_equal(found[column], values, err_msg=column)
-
-
-def test_kill_between_commit_and_apply_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
-    """Another process is killed when its events are on disk and its view has not seen them yet."""
-    done = subprocess.run([sys.executable, "-m", "tests.serve.dying", str(tmp_path)], capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode == 9, done.stderr
-    with running(tmp_path, now=Hurrying(START + 60 * SECOND)) as engine:
-        counts = engine.home.log.counts()
-        assert (counts["Use"], counts["Ask"]) == (6, 1), "three before the snapshot, one after it, two that were not applied"
-        used = engine.loaded.plan.reads["count(Use) per (Item) over ever"].aggregate
-        names, values = engine.view.top(used, 10, engine.clock.now())
-        assert dict(zip(names.tolist(), values.tolist(), strict=True)) == {"i0": 3, "i1": 3}
-        duplicates = engine.ingest([use_named(engine, "u4"), use_named(engine, "u5")]).duplicates
-        assert duplicates.tolist() == [True, True], "sending again what was not acknowledged counts once"
-        engine.decide([ask(engine, "after")])
+    with running(tmp_path, patient=False, of=hurried()) as engine:
+        engine.ingest(stock(engine))
+        install(engine)
+        engine.view.__class__ = Sleepy
+        (one,) = engine.decide([ask(engine, "hung")])
+        assert (one.policy, one.missed) == ("plain", ["ranked"])
+        assert one.taken == 3
+        engine.ingest([use_named(engine, f"u{n}") for n in range(9)])
+        awake.set()
+        decided = [engine.decide([ask(engine, f"then{n}", PEOPLE[n % 4])])[0] for n in range(20)]
+        assert {one.policy for one in decided} <= {"ranked", "plain"}
+        assert engine.failures == []
         assert verify(engine.loaded, LogHistory(engine.home.log, engine.loaded), EVER, engine.clock.now()).mismatches == ()
 
 
-def use_named(engine: Engine, name: str) -> Any:
-    return engine.loaded.streams["Use"](id=name, at=moment(START), person="p0", item=f"i{int(name[1:]) % 2}")
-
-
-def test_history_imported_behind_a_snapshot_is_taken_in_at_the_next_start(tmp_path: Path) -> None:
-    with running(tmp_path) as engine:
-        engine.ingest([*stock(engine), use_named(engine, "u1")])
-    with running(tmp_path) as engine:
-        n = 4
-        columns = codec_of(engine.loaded.streams["Use"]).columns([use_named(engine, f"u{2 * n}") for n in range(5, 5 + n)])
-        engine.home.log.load(
-            engine.loaded.streams["Use"], {**columns, "at": columns["at"] - 9 * SECOND, "known": columns["at"] - 9 * SECOND}
-        )
-    with running(tmp_path) as engine:
-        used = engine.loaded.plan.reads["count(Use) per (Item) over ever"].aggregate
-        names, values = engine.view.top(used, 10, engine.clock.watermark())
-        assert dict(zip(names.tolist(), values.tolist(), strict=True)) == {"i0": 4, "i1": 1}
+def hurried() -> Loaded:
+    """Return the busy system with little patience for its ranking."""
+    base = loaded()
+    policy: Any = Fallback(base.system.policy.policy, to=base.system.policy.to, after="50ms")
+    system = System(base.system.request, candidate=base.system.candidate, policy=policy)
+    return Loaded(base.path, base.name, system, {**base.names, id(system): base.name, id(policy): "busy.Fallback"}, {}, ())
 
 
 # ---- the edges
@@ -355,12 +296,6 @@ def test_empty_log_and_unknown_people_get_an_answer(tmp_path: Path) -> None:
         assert three.taken == 3
         assert set(three.features["Person.city"]) == {None}
         assert verify(engine.loaded, LogHistory(engine.home.log, engine.loaded), EVER, engine.clock.now()).mismatches == ()
-
-
-def test_reopened_empty_log_is_empty(tmp_path: Path) -> None:
-    for _ in range(2):
-        with running(tmp_path, now=wall) as engine:
-            assert (engine.view.position, engine.home.log.position) == (-1, 0)
 
 
 def test_view_that_cannot_follow_the_log_answers_no_more_until_it_is_started_again(tmp_path: Path) -> None:
