@@ -199,7 +199,7 @@ class Union(Source):
         if not got:
             raise Late(f"no source answered in time: {', '.join(calls)}")
         rows = stack([{**part, "source": _named(part, name)} for name, part in got.items()])
-        rows = take(rows, _first(rows["request"], rows["candidate"]))
+        rows = take(rows, _first(rows["request"], rows["candidate"], size(requests)))
         return take(rows, np.argsort(rows["request"], kind="stable"))
 
 
@@ -211,11 +211,12 @@ def _named(part: Columns, name: str) -> Array:
     return np.full(size(part), name, dtype=object)
 
 
-def _first(request: Array, candidate: Array) -> Array:
+def _first(request: Array, candidate: Array, requests: int) -> Array:
     """Return the positions of the first row of each (request, candidate), ascending."""
     n = len(request)
-    pairs = list(zip(request.tolist(), candidate.tolist(), strict=True))
-    first = dict(zip(reversed(pairs), range(n - 1, -1, -1), strict=True))
+    # Of one request the candidate alone tells rows apart; a pair each would cost more than all else that a union does.
+    rows: list[Any] = candidate.tolist() if requests == 1 else list(zip(request.tolist(), candidate.tolist(), strict=True))
+    first = dict(zip(reversed(rows), range(n - 1, -1, -1), strict=True))
     return np.sort(np.fromiter(first.values(), dtype=np.int64, count=len(first)))
 
 

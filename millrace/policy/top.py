@@ -10,7 +10,7 @@ import numpy as np
 from millrace.decision import NOT_TAKEN, Decisions, Facts
 from millrace.errors import DeclarationError, brief
 from millrace.schema import Field
-from millrace.types import Array, size
+from millrace.types import Array, Columns, size
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class Top:
         """Set `rank` and `propensity` of every row."""
         n = size(d.rows)
         score = d.rows["score"] if "score" in d.rows else np.zeros(n)
-        groups = facts.lookup(self.features(), d) if self.constraints else {}
+        groups = self._groups(d, facts)
         limited = [(one.n, groups[one.per.column].tolist()) for one in self.constraints]
         draw = facts.chance(facts.name(self), d.requests["id"])
         rank, propensity = np.full(n, NOT_TAKEN), np.zeros(n)
@@ -86,6 +86,11 @@ class Top:
             rank[taken] = np.arange(len(taken))
         return d.with_rows(score=score, rank=rank, propensity=propensity)
 
+    def _groups(self, d: Decisions, facts: Facts) -> Columns:
+        """Return what the constraints group by: what a model before this has read travels with the rows, the rest is looked up."""
+        missing = [one for one in self.features() if one.column not in d.rows]
+        return {**d.rows, **facts.lookup(missing, d)} if missing else d.rows
+
 
 def _fill(order: Array, places: int, limited: list[tuple[int, list[Any]]]) -> tuple[list[int], Array]:
     """Return the rows that take the first places, best first, and those that may still take one more, best first."""
@@ -98,20 +103,24 @@ def _fill(order: Array, places: int, limited: list[tuple[int, list[Any]]]) -> tu
     at = 0
     skipped: list[int] = []
     rows = order.tolist()
+    columns = [values for _, values in limited]
     while at < len(rows) and len(taken) < places:
         row = rows[at]
         at += 1
-        if any(values[row] in closed for (_, values), closed in zip(limited, full, strict=True)):
-            skipped.append(row)
-            continue
-        taken.append(row)
-        for (most, values), seen, closed in zip(limited, counts, full, strict=True):
-            seen[values[row]] = seen.get(values[row], 0) + 1
-            if seen[values[row]] >= most:
-                closed.add(values[row])
+        for values, closed in zip(columns, full, strict=True):
+            if values[row] in closed:
+                skipped.append(row)
+                break
+        else:
+            taken.append(row)
+            for (most, values), seen, closed in zip(limited, counts, full, strict=True):
+                seen[values[row]] = seen.get(values[row], 0) + 1
+                if seen[values[row]] >= most:
+                    closed.add(values[row])
     rest = skipped + rows[at:]
-    for (_, values), closed in zip(limited, full, strict=True):
-        rest = [row for row in rest if values[row] not in closed]
+    for values, closed in zip(columns, full, strict=True):
+        if closed:
+            rest = [row for row in rest if values[row] not in closed]
     return taken, np.array(rest, dtype=np.int64)
 
 

@@ -30,8 +30,7 @@ def records(
     """
     n = size(d.requests)
     order, starts, taken = _order(d)
-    rows = {name: column[order] for name, column in d.rows.items()}
-    lists = {name: _plain(rows[name]) for name in ("candidate", "source", "score", "propensity") if name in rows}
+    lists = {name: _plain(d.rows[name][order]) for name in ("candidate", "source", "score", "propensity") if name in d.rows}
     per_request = {
         name: _plain(d.requests[name])
         for name in ("id", "at", "policy", "arm", "arm_share", "action", "answer", "missed", "shadow", "release")
@@ -43,7 +42,7 @@ def records(
         last = first + int(taken[position])
         own = {name: values[position] for name, values in per_request.items() if values[position] is not None}
         policy = str(own.get("policy", ""))
-        shown = {name: _plain(rows[name][first:last]) for name in kept.get(policy, ()) if name in rows}
+        shown = {name: _plain(d.rows[name][order[first:last]]) for name in kept.get(policy, ()) if name in d.rows}
         out.append(
             Decision(
                 id=own["id"],
@@ -81,4 +80,6 @@ def _order(d: Decisions) -> tuple[Array, Array, Array]:
 def _plain(column: Array) -> list[Any]:
     """Return a column as Python values; a number that is missing or infinite is None, which is what JSON can say."""
     values = column.tolist()
-    return [value if isfinite(value) else None for value in values] if column.dtype.kind == "f" else values
+    if column.dtype.kind != "f" or all(map(isfinite, values)):
+        return values
+    return [value if isfinite(value) else None for value in values]

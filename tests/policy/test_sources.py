@@ -5,7 +5,7 @@ import pytest
 
 from millrace import Arms, Fresh, Itself, NoRepeats, Pipeline, Rules, Top, Trending, Weigh
 from millrace.errors import Late
-from millrace.types import Columns, objects, size
+from millrace.types import Columns, size
 from tests.laws.shop import GOODS, NOW, Buy, Good, Look, bought, case, fresh, happened, looking, missing, nearby, ranker, sold, trending
 from tests.policy.known import known, rows
 
@@ -116,4 +116,3 @@ def test_source_names_what_it_reads_so_that_the_view_keeps_it() -> None:
     assert Fresh(Good.added_at).features() == (Good.added_at,)
     assert Arms(Good.kind, of=Look.kind).features() == (Good.kind,)
     assert Itself().features() == ()
-    assert objects([]).tolist() == []
