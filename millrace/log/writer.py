@@ -31,16 +31,25 @@ class Writer:
         tick: Now, in microseconds since 1970 UTC. Where it does not advance, `known` does all the same.
         applied: Called after each commit and before its futures are done, so that what is acknowledged is visible. If it raises, the
             futures fail with its error although their items are in the log: sending them again is harmless.
+        settled: Called after each group, whatever came of it, before its futures are done: what `tick` claimed is free again.
         capacity: How many items may wait; more are refused.
         group: How many items a commit may hold, one submission at least.
     """
 
     def __init__(
-        self, log: Log, tick: Callable[[], int], applied: Applied | None = None, capacity: int = 50_000, group: int = 5_000
+        self,
+        log: Log,
+        tick: Callable[[], int],
+        applied: Applied | None = None,
+        settled: Callable[[], object] = lambda: None,
+        *,
+        capacity: int = 50_000,
+        group: int = 5_000,
     ) -> None:
         self._log = log
         self._tick = tick
         self._applied = applied
+        self._settled = settled
         self._capacity = capacity
         self._group = group
         self._waiting: deque[_Waiting] = deque()
@@ -91,14 +100,21 @@ class Writer:
 
     def _commit(self, group: Sequence[_Waiting]) -> None:
         try:
-            done = commit(self._log.store, [submission for submission, _ in group], self._tick(), or_later=True)
-            if self._applied is not None and done.rows:
-                self._applied(done.rows, done.receipt)
+            done = self._written([submission for submission, _ in group])
         except Exception as error:  # whatever it is, those who wait must hear of it, and the next group is not to blame
             for _, future in group:
                 future.set_exception(error)
         else:
             _answer(group, done)
+
+    def _written(self, submissions: Sequence[Submission]) -> Committed:
+        try:
+            done = commit(self._log.store, submissions, self._tick(), or_later=True)
+            if self._applied is not None and done.rows:
+                self._applied(done.rows, done.receipt)
+            return done
+        finally:
+            self._settled()
 
     def close(self) -> None:
         """Write what waits, then end; nothing can be submitted any more."""

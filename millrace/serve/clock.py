@@ -38,8 +38,8 @@ class Clock:
             self._pending = self._tick()
             return self._pending
 
-    def finish(self, last: int) -> None:
-        """Release the claim: everything up to `last` has been applied."""
+    def finish(self, last: int = 0) -> None:
+        """Release the claim, if there is one: everything up to `last` has been applied."""
         with self._lock:
             self._last = max(self._last, last)
             self._pending = None

@@ -55,7 +55,7 @@ class Engine:
         self.standing: Standing = Standing(system=loaded.name)
         self.view = self._rebuilt()
         self.reload()
-        self._writer = Writer(home.log, self.clock.begin, self._applied)
+        self._writer = Writer(home.log, self.clock.begin, self._applied, self.clock.finish)
 
     def _rebuilt(self) -> OnlineView:
         """Return the view brought up to the log: from the last snapshot if it fits, else from the beginning."""

@@ -320,9 +320,6 @@ def test_view_that_cannot_follow_the_log_answers_no_more_until_it_is_started_aga
 
 
 @pytest.mark.parametrize("is_refused", [True, False])
-@pytest.mark.xfail(
-    strict=True, reason="the writer says nothing of a commit that added nothing: its claim on the clock stays until the next"
-)
 def test_commit_that_added_nothing_does_not_hold_time_back(is_refused: bool, tmp_path: Path) -> None:
     with running(tmp_path) as engine:
         engine.ingest(stock(engine))
