@@ -25,7 +25,7 @@ test-all: lint types ## the same with the slow tests
 
 .PHONY: bench
 bench: $(VENV)/.bench ## measure one promise beside its peer: make bench NAME=windows
-	@test -f 'benchmarks/$(NAME).py' || { echo 'make bench NAME=…, one of: $(basename $(notdir $(wildcard benchmarks/*.py)))' >&2; exit 2; }
+	@test -f 'benchmarks/$(NAME).py' || { echo 'make bench NAME=…, one of: $(basename $(notdir $(shell grep -l ratio= benchmarks/*.py)))' >&2; exit 2; }
 	@$(PY) 'benchmarks/$(NAME).py'
 
 .PHONY: lint
