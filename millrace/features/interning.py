@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,12 @@ class Interner:
     """Codes for the ids of one domain, from 1 in the order they came. Looking an id up never adds it."""
 
     def __init__(self) -> None:
-        self._codes: dict[Any, int] = {}
+        self._codes = _coding(None)
         self._ids = np.full(_FIRST_CAPACITY, None, dtype=object)
 
     def __len__(self) -> int:
         """Return how many ids there are, not counting nobody."""
-        return len(self._codes)
+        return len(self._codes) - 1
 
     @property
     def capacity(self) -> int:
@@ -37,7 +38,7 @@ class Interner:
     @property
     def ids(self) -> Array:
         """The ids by code, `ids[0]` is None. Object array, shape (len + 1,)."""
-        return self._ids[: len(self) + 1]
+        return self._ids[: len(self._codes)]
 
     def lookup(self, ids: Array) -> Array:
         """Return the code of each id, `NOBODY` for those never seen. int64, shape of `ids`."""
@@ -51,7 +52,7 @@ class Interner:
         return codes
 
     def _place(self, new: list[Any]) -> None:
-        end = len(self._codes) + 1
+        end = len(self._codes)
         room = len(self._ids)
         while room < end:
             room *= 2
@@ -74,14 +75,14 @@ class Combinations:
     def __init__(self, interner: Interner, keys: int) -> None:
         """Make an empty set of combinations of `keys` keys; `interner` codes the first of them."""
         self._interner = interner
-        self._levels: list[dict[int, int]] = [{} for _ in range(keys - 1)]
+        self._levels = [_coding(NOBODY) for _ in range(keys - 1)]
 
     @property
     def capacity(self) -> int:
         """How long an array must be that has a place for every combination."""
         if not self._levels:
             return self._interner.capacity
-        return max(_FIRST_CAPACITY, 1 << (len(self._levels[-1]) + 1).bit_length())
+        return max(_FIRST_CAPACITY, 1 << len(self._levels[-1]).bit_length())
 
     def lookup(self, codes: Sequence[Array]) -> Array:
         """Return the code of each combination, `NOBODY` where one of its keys is nobody or it was never seen."""
@@ -100,11 +101,13 @@ class Combinations:
     @property
     def levels(self) -> list[Array]:
         """For each key but the first, the packed integers in order of their codes: what makes the same combinations again."""
-        return [np.fromiter(level, dtype=np.int64, count=len(level)) for level in self._levels]
+        return [np.fromiter(level, dtype=np.int64, count=len(level))[1:] for level in self._levels]
 
     def restore(self, levels: Sequence[Array]) -> None:
         """Hold what `levels` gave."""
-        self._levels = [dict(zip(level.tolist(), range(1, len(level) + 1), strict=True)) for level in levels]
+        self._levels = [_coding(NOBODY) for _ in levels]
+        for level, packed in zip(self._levels, levels, strict=True):
+            _found_or_entered(level, packed.tolist())
 
     @property
     def nbytes(self) -> int:
@@ -117,20 +120,28 @@ def _packed(codes: Array, more: Array) -> Array:
     return (codes << 32) | more
 
 
+def _coding(missing: Any) -> defaultdict[Any, int]:
+    """Return codes that hold only what stands for a missing key; asking for another by `[]` gives it the next code."""
+    codes: defaultdict[Any, int] = defaultdict()
+    codes[missing] = NOBODY
+    codes.default_factory = codes.__len__
+    return codes
+
+
 def _found(codes: dict[Any, int], keys: list[Any]) -> Array:
     return np.fromiter(map(codes.get, keys, repeat(NOBODY)), dtype=np.int64, count=len(keys))
 
 
 def _found_or_entered(codes: dict[Any, int], keys: list[Any]) -> tuple[Array, list[Any]]:
-    """Return the code of each key, and the keys that were given one for it; None and NaN get none."""
-    found = _found(codes, keys)
-    unseen = np.flatnonzero(found == NOBODY)
-    asked = [keys[i] for i in unseen.tolist()]
-    new = [key for key in dict.fromkeys(asked) if key is not None and key == key]  # NaN differs from itself
-    codes.update(zip(new, range(len(codes) + 1, len(codes) + 1 + len(new)), strict=True))
-    if new:
-        found[unseen] = _found(codes, asked)
-    return found, new
+    """Return the code of each key, and the keys that were given one for it; NaN gets none."""
+    before = len(codes)
+    found = np.fromiter(map(codes.__getitem__, keys), dtype=np.int64, count=len(keys))
+    new = list(islice(reversed(codes), len(codes) - before))[::-1]
+    if all(key == key for key in new):
+        return found, new
+    for key in new:  # NaN differs from itself, so it would get a code each time: without any, the rest is entered again
+        del codes[key]
+    return _found_or_entered(codes, [key if key == key else None for key in keys])
 
 
 def longer(array: Array, length: int, fill: Any) -> Array:
