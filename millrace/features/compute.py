@@ -10,7 +10,10 @@ import numpy as np
 from millrace.errors import NotFound
 from millrace.features.attributes import as_attribute
 from millrace.features.declare import Aggregate, OnDemand, Ratio
+from millrace.features.defaults import DefaultsUsed
+from millrace.features.learned import Learned
 from millrace.features.on_demand import call
+from millrace.features.operations import OPERATIONS
 from millrace.features.plan import Plan, Read
 from millrace.features.routes import row_route
 from millrace.features.sides import Rows, Sided, together
@@ -18,7 +21,7 @@ from millrace.features.values import is_present
 from millrace.types import Array
 
 
-def compute(plan: Plan, features: Iterable[Any], rows: Rows) -> dict[str, Array]:
+def compute(plan: Plan, features: Iterable[Any], rows: Rows, used: DefaultsUsed | None = None) -> dict[str, Array]:
     """Return features by column, a value per row.
 
     Counts are int64, totals int64 or float64, text is an object array of str or None, what a function returns is what it is, and all
@@ -28,21 +31,23 @@ def compute(plan: Plan, features: Iterable[Any], rows: Rows) -> dict[str, Array]
         plan: What was planned; it must hold the features.
         features: Those wanted.
         rows: The rows, as an engine sees them.
+        used: Where it is noted how often a declared default stood in for a missing value.
 
     Raises:
         NotFound: A feature is not in the plan.
         DeclarationError: A function failed, or returned what is no feature.
     """
-    work = _Work(plan, rows)
+    work = _Work(plan, rows, used)
     return {one.column: work.of(one.column).per_row(rows) for one in features}
 
 
 class _Work:
     """The features of one batch of rows, each computed once and on its own side."""
 
-    def __init__(self, plan: Plan, rows: Rows) -> None:
+    def __init__(self, plan: Plan, rows: Rows, used: DefaultsUsed | None) -> None:
         self._plan = plan
         self._rows = rows
+        self._used = used
         self._done: dict[str, Sided] = {}
 
     def of(self, column: str) -> Sided:
@@ -57,30 +62,48 @@ class _Work:
     def _made(self, one: Any) -> Sided:
         if isinstance(one, Aggregate):
             read = self._plan.reads[one.column]
-            return Sided(read.side, finished(read, self._rows.states(read)))
+            watermark = self._watermark(read.side) if OPERATIONS[one.op].timed else 0
+            return Sided(read.side, finished(read, self._rows.states(read), watermark, self._used))
         if isinstance(one, Ratio):
             side, (top, bottom) = together([self.of(one.top.column), self.of(one.bottom.column)], self._rows)
-            return Sided(side, _ratio(top, bottom, one.prior))
+            values = _ratio(one, top, bottom)
+            return Sided(side, values if one.default is None else _defaulted(one.column, values, one.default, self._used))
         if isinstance(one, OnDemand):
             return call(one, [self.of(need.column) for need in one.needs], self._plan, self._rows)
+        if isinstance(one, Learned):
+            raise NotFound(f"{one.column} is not in the log, a version says it: ask what knows which version served when")
         way = row_route(self._plan.request, self._plan.candidate, one)
         values = self._rows.field(way)
         return Sided(way.side, as_attribute(one, values) if one.kind == "instant" else values)
 
+    def _watermark(self, side: str) -> Array:
+        return Sided("request", self._rows.watermark).on(side, self._rows)
 
-def finished(read: Read, states: tuple[Array, ...]) -> Array:
-    """Return an aggregate's values from those of its states."""
-    default = read.aggregate.default
-    if read.aggregate.op == "mean":
-        total, count = states
-        nothing = np.full(len(count), np.nan if default is None else default, dtype=np.float64)
-        return np.divide(total, count, out=nothing, where=count > 0)
-    (values,) = states
-    if read.aggregate.op in ("count", "total") or default is None:
+
+def finished(read: Read, states: tuple[Array, ...], watermark: Array | int, used: DefaultsUsed | None = None) -> Array:
+    """Return an aggregate's values from those of its states.
+
+    Args:
+        read: What is read.
+        states: The values of its states. Shape (n,) or (n, k) each.
+        watermark: As of when each is read, microseconds; one for all, or shape (n,).
+        used: Where it is noted how often the default stood in.
+    """
+    aggregate = read.aggregate
+    operation = OPERATIONS[aggregate.op]
+    values = operation.finish(states, aggregate.settings, aggregate.window, watermark)
+    if operation.zero or aggregate.default is None:
         return values
-    return np.where(is_present(values), values, default)
+    return _defaulted(aggregate.column, values, aggregate.default, used)
 
 
-def _ratio(top: Array, bottom: Array, prior: tuple[float, float]) -> Array:
-    over = bottom + prior[1]
-    return np.divide(top + prior[0], over, out=np.full(len(over), np.nan), where=over != 0)
+def _defaulted(column: str, values: Array, default: float | str, used: DefaultsUsed | None) -> Array:
+    there = is_present(values)
+    if used is not None:
+        used.note(column, len(there) - int(np.count_nonzero(there)))
+    return np.where(there, values, default)
+
+
+def _ratio(one: Ratio, top: Array, bottom: Array) -> Array:
+    over = bottom + one.prior[1]
+    return one.scale * np.divide(top + one.prior[0], over, out=np.full(len(over), np.nan), where=over != 0)

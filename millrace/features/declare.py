@@ -11,6 +11,8 @@ from typing import Any, TypeAlias, overload
 from millrace.errors import DeclarationError, brief
 from millrace.expressions import Expr
 from millrace.features.code import fingerprint
+from millrace.features.operation import Settings
+from millrace.features.operations import OPERATIONS
 from millrace.features.window import Window
 from millrace.schema import Entity, Event, Field, Request, stream_of
 from millrace.types import EVER, duration
@@ -35,7 +37,8 @@ class Aggregate:
         over: The window as written, "ever" for all time.
         window: Its length and hop.
         where: Which events count; None is all.
-        default: What a key without events has: 0 for count and total; None (missing) for the others unless given.
+        default: What stands for a missing value; None is missing. Where no events is 0 nothing is missing, and it is 0.
+        settings: What the operation was declared with besides: `last_k` its k and which, `decayed` its half-life.
     """
 
     op: str
@@ -45,6 +48,7 @@ class Aggregate:
     window: Window
     where: Expr | None
     default: float | str | None
+    settings: Settings = ()
 
     @cached_property
     def stream(self) -> type:
@@ -56,14 +60,38 @@ class Aggregate:
         """The expression that is aggregated; None when events are only counted."""
         return self.of if isinstance(self.of, Expr) else None
 
+    @property
+    def is_value(self) -> bool:
+        """Whether it is a value as an event had it (a text, an instant), not a number of its own."""
+        return OPERATIONS[self.op].gives == "value"
+
     @cached_property
     def column(self) -> str:
         """Its structure as text: equal columns are the same feature."""
         what = self.of.column if isinstance(self.of, Expr) else self.of.__name__
         kept = f" if {self.where.column}" if self.where is not None else ""
         keys = ", ".join(key_name(key) for key in self.per)
-        missing = "" if self.default is None or self.op in ("count", "total") else f" else {self.default!r}"
-        return f"{self.op}({what}){kept} per ({keys}) over {span(self.window)}{missing}"
+        missing = "" if self.default is None or OPERATIONS[self.op].zero else f" else {self.default!r}"
+        return f"{self.op}{spelt(self.settings)}({what}){kept} per ({keys}) over {span(self.window)}{missing}"
+
+    @property
+    def label(self) -> str:
+        """How it reads within its family: `Video, '7d'`."""
+        return ", ".join([*map(key_name, self.per), repr(self.over), *map(str, self.settings[1:])])
+
+    def is_picked(self, part: Any) -> bool:
+        """Whether `family[part]` means it: its window, which of the last values it is, or its keys."""
+        if isinstance(part, str):
+            return part == self.over
+        if isinstance(part, int):
+            return self.settings[1:] == (part,)
+        keys = part if isinstance(part, tuple) else (part,)
+        return len(keys) == len(self.per) and all(a is b for a, b in zip(keys, self.per, strict=True))
+
+
+def spelt(settings: Settings) -> str:
+    """Return how settings read: `[3, 1]`; nothing when there are none."""
+    return f"[{', '.join(map(str, settings))}]" if settings else ""
 
 
 def span(window: Window) -> str:
@@ -73,19 +101,30 @@ def span(window: Window) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Ratio:
-    """One aggregate over another, pulled towards a prior while there is little evidence: (top + a) / (bottom + b).
+    """One sum over another, pulled towards a prior while there is little evidence: (top + a) / (bottom + b).
 
-    Missing where `bottom + b` is 0.
+    Missing (or `default`) where `bottom + b` is 0.
+
+    Attributes:
+        top: What is divided.
+        bottom: What it is divided by.
+        prior: (a, b).
+        default: What stands for a missing value; None is missing.
+        scale: What the quotient is multiplied by: how much longer the bottom's time is, for rates.
     """
 
     top: Aggregate
     bottom: Aggregate
     prior: tuple[float, float]
+    default: float | None = None
+    scale: float = 1.0
 
     @cached_property
     def column(self) -> str:
         """Its structure as text."""
-        return f"ratio({self.top.column}, {self.bottom.column}, prior={self.prior})"
+        scaled = "" if self.scale == 1 else f", scale={self.scale}"
+        missing = "" if self.default is None else f" else {self.default!r}"
+        return f"ratio({self.top.column}, {self.bottom.column}, prior={self.prior}{scaled}){missing}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,31 +150,24 @@ class OnDemand:
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """Several aggregates declared at once; `family["1h"]`, `family[Card, "1h"]` pick among them."""
+    """Several features declared at once; `family["1h"]`, `family[Card, "1h"]` pick among them, `family[2]` the second last value."""
 
-    members: tuple[Aggregate, ...]
+    members: tuple[Any, ...]
 
-    def __iter__(self) -> Iterator[Aggregate]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self.members)
 
     def __getitem__(self, pick: Any) -> Any:
         picks = pick if isinstance(pick, tuple) else (pick,)
-        found = tuple(member for member in self.members if all(_picked(member, part) for part in picks))
+        found = tuple(member for member in self.members if all(member.is_picked(part) for part in picks))
         if not found:
-            there = ", ".join(f"[{', '.join(map(key_name, m.per))}, {m.over!r}]" for m in self.members)
+            there = ", ".join(f"[{member.label}]" for member in self.members)
             raise DeclarationError(f"this family has no [{', '.join(map(_pick_name, picks))}]: pick among {there}")
         return found[0] if len(found) == 1 else Family(found)
 
 
 def _pick_name(part: Any) -> str:
-    return repr(part) if isinstance(part, str) else brief(part)
-
-
-def _picked(member: Aggregate, part: Any) -> bool:
-    if isinstance(part, str):
-        return part == member.over
-    keys = part if isinstance(part, tuple) else (part,)
-    return len(keys) == len(member.per) and all(a is b for a, b in zip(keys, member.per, strict=True))
+    return repr(part) if isinstance(part, str | int) else brief(part)
 
 
 Feature: TypeAlias = Aggregate | Ratio | OnDemand | Field
@@ -156,53 +188,61 @@ def count(of: Any, *, per: Any, over: Any, where: Any = None, hop: str | None = 
         where: Only events for which this expression over their fields is true.
         hop: How far the tail of the window moves at a time; by default a sixtieth of the window.
     """
-    return _declare("count", of, per, over, where, hop, 0)
+    return aggregated("count", of, per, over, where, hop, 0)
 
 
 def total(of: Any, *, per: Any, over: Any, where: Any = None, hop: str | None = None) -> Any:
     """Declare the sum of an expression over a key's events in a window; 0 where there are none. Arguments as for `count`."""
-    return _declare("total", of, per, over, where, hop, 0)
+    return aggregated("total", of, per, over, where, hop, 0)
 
 
 def mean(of: Any, *, per: Any, over: Any, where: Any = None, hop: str | None = None, default: float | None = None) -> Any:
     """Declare the mean of an expression over a key's events in a window; `default` (missing) where there are none."""
-    return _declare("mean", of, per, over, where, hop, default)
+    return aggregated("mean", of, per, over, where, hop, default)
 
 
 def minimum(of: Any, *, per: Any, over: Any, where: Any = None, hop: str | None = None, default: float | None = None) -> Any:
     """Declare the least value of an expression over a key's events in a window; `default` (missing) where there are none."""
-    return _declare("min", of, per, over, where, hop, default)
+    return aggregated("min", of, per, over, where, hop, default)
 
 
 def maximum(of: Any, *, per: Any, over: Any, where: Any = None, hop: str | None = None, default: float | None = None) -> Any:
     """Declare the greatest value of an expression over a key's events in a window; `default` (missing) where there are none."""
-    return _declare("max", of, per, over, where, hop, default)
+    return aggregated("max", of, per, over, where, hop, default)
 
 
 def last(of: Any, *, per: Any, over: Any = "ever", where: Any = None, hop: str | None = None, default: Any = None) -> Any:
     """Declare the value of the event that became known last among a key's events in a window; `default` (missing) where there are none."""
-    return _declare("last", of, per, over, where, hop, default)
+    return aggregated("last", of, per, over, where, hop, default)
 
 
-def ratio(top: Aggregate, bottom: Aggregate, *, prior: tuple[float, float] = (0.0, 0.0)) -> Ratio:
-    """Declare one aggregate over another, with a prior (a, b): (top + a) / (bottom + b)."""
+def ratio(top: Aggregate, bottom: Aggregate, *, prior: tuple[float, float] = (0.0, 0.0), default: float | None = None) -> Ratio:
+    """Declare one count, total or decayed sum over another, with a prior (a, b): (top + a) / (bottom + b); `default` over nothing."""
     for part in (top, bottom):
-        if not isinstance(part, Aggregate) or part.op not in ("count", "total"):
+        if not isinstance(part, Aggregate) or not OPERATIONS[part.op].adds:
             raise DeclarationError(
                 f"ratio(): {brief(part)} is not a count or a total; divide one by another, and pick one member of a family with [...]"
             )
-    return Ratio(top, bottom, (float(prior[0]), float(prior[1])))
+    return Ratio(top, bottom, (float(prior[0]), float(prior[1])), default)
 
 
-def _declare(op: str, of: Any, per: Any, over: Any, where: Any, hop: str | None, default: Any) -> Any:
+def aggregated(op: str, of: Any, per: Any, over: Any, where: Any, hop: str | None, default: Any, settings: Settings = ()) -> Any:
+    """Return the aggregate of an operation, or a family of them where `per` or `over` is a list.
+
+    Raises:
+        DeclarationError: One of the arguments is not what it should be.
+    """
     said = f"{op}(): "
     stream = stream_of(of, said)
-    if op not in ("count",) and not isinstance(of, Expr):
+    takes = OPERATIONS[op].of
+    if takes == "values" and not isinstance(of, Expr):
         raise DeclarationError(
             f"{said}{stream.__name__} is an event, not a value: name one of its fields, such as {stream.__name__}.{_a_field(stream)}"
         )
-    if op == "count" and isinstance(of, Expr):
-        raise DeclarationError(f"{said}counts events: write count({stream.__name__}, where={of.column}) or total({of.column})")
+    if takes == "events" and isinstance(of, Expr):
+        other = f" or total({of.column})" if op == "count" else ""
+        does = "counts events" if op == "count" else "is of events, not of their values"
+        raise DeclarationError(f"{said}{does}: write {op}({stream.__name__}, where={of.column}){other}")
     if where is not None and not isinstance(where, Expr):
         raise DeclarationError(f"{said}where={brief(where)} is not an expression over the fields of {stream.__name__}")
     if where is not None and stream_of(where, said) is not stream:
@@ -211,7 +251,9 @@ def _declare(op: str, of: Any, per: Any, over: Any, where: Any, hop: str | None,
         )
     pers = per if isinstance(per, list) else [per]
     overs = over if isinstance(over, list) else [over]
-    made = tuple(Aggregate(op, of, _keys(one, said), window, Window.of(window, hop), where, default) for one in pers for window in overs)
+    made = tuple(
+        Aggregate(op, of, _keys(one, said), window, Window.of(window, hop), where, default, settings) for one in pers for window in overs
+    )
     return Family(made) if isinstance(per, list) or isinstance(over, list) else made[0]
 
 

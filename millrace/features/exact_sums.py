@@ -139,7 +139,7 @@ class FloatLimbs:
             exponent -= self.bits
             full = rest != 0  # the float is: what follows is smaller than the last bit of `rest`, and can only decide a tie
             smaller |= full & (digit > 0)
-            larger, left = _split_sum(total, np.ldexp(digit.astype(np.float64), exponent))
+            larger, left = split_sum(total, np.ldexp(digit.astype(np.float64), exponent))
             total, rest = np.where(full, total, larger), np.where(full, rest, left)
         return total + np.where(smaller, np.nextafter(rest, np.inf), rest)
 
@@ -160,7 +160,7 @@ def _has_fraction(values: Array, shift: int) -> bool:
     return bool(((whole != shifted) | ((whole == 0) & (values != 0))).any())
 
 
-def _split_sum(a: Array, b: Array) -> tuple[Array, Array]:
+def split_sum(a: Array, b: Array) -> tuple[Array, Array]:
     """Return the sum rounded, and exactly what the rounding left (Knuth's two-sum)."""
     total = a + b
     back = total - a

@@ -10,19 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
 from millrace.errors import BadInput
 from millrace.features.kernel_orders import MOST_EVENTS, Grouped, Ranks
 from millrace.features.kernel_parts import Part, parts
-from millrace.features.kernel_timeline import Span, Timeline
+from millrace.features.kernel_timeline import Timeline
 from millrace.features.kernel_values import Values
+from millrace.features.operation import Settings
+from millrace.features.operations import ANSWERS
 from millrace.features.window import Window
 from millrace.types import Array
-
-Op: TypeAlias = Literal["count", "total", "mean", "min", "max", "last"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,16 +58,19 @@ class Ask:
 
     Attributes:
         op: count (int64); total (int64 of whole numbers and booleans, float64 of floats; exact, then rounded once; 0 over nothing);
-            mean, min, max (float64; NaN over nothing); last (int64: the position, among the events, of the one that became known
-            last, -1 over nothing: take any column by it).
+            mean, min, max, variance (float64; NaN over nothing); last, first, last_k (int64: the positions, among the events, of
+            those that became known last or first, -1 over nothing: take any column by them; of shape (rows, k), k being 1 for first);
+            streak (int64). Any name in `operations.ANSWERS`.
         window: Which events count.
         values: One per event. Numbers or booleans for total, mean, min and max; any type for last; may be left out for count and
             last, which then take every event. Asks about one array share its sums. Shape (events,).
+        settings: What the operation needs to know besides: `last_k` its k.
     """
 
-    op: Op
+    op: str
     window: Window
     values: Array | None = None
+    settings: Settings = ()
 
 
 def aggregate(events: Events, rows: Rows, asks: Sequence[Ask], threads: int = 1) -> list[Array]:
@@ -113,8 +115,9 @@ def aggregate(events: Events, rows: Rows, asks: Sequence[Ask], threads: int = 1)
         spans = dict(zip(windows, timeline.spans(row_rank - part.first, rows.watermark[rows_here], entered), strict=True))
         values = {name: Values(timeline, None if column is None else column[here]) for name, column in columns.items()}
         for ask, result in zip(asks, results, strict=True):
-            found = _answer(ask.op, values[id(ask.values)], spans[ask.window])
-            result[rows_here] = np.append(here, -1)[found] if ask.op == "last" else found
+            way = ANSWERS[ask.op]
+            found = way.find(values[id(ask.values)], spans[ask.window], ask.settings)
+            result[rows_here] = np.append(here, -1)[found] if way.picks else found
 
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(answer, parts(by_key, rows_by_key, ranks.count)):
@@ -122,27 +125,10 @@ def aggregate(events: Events, rows: Rows, asks: Sequence[Ask], threads: int = 1)
     return results
 
 
-def _answer(op: Op, values: Values, span: Span) -> Array:
-    match op:
-        case "count":
-            return values.count(span)
-        case "total":
-            return values.total(span)
-        case "mean":
-            return values.mean(span)
-        case "min":
-            return values.minimum(span)
-        case "max":
-            return values.maximum(span)
-        case "last":
-            return values.last(span)
-
-
 def _empty(ask: Ask, n: int) -> Array:
     """Return what rows without events get."""
-    if ask.op in ("mean", "min", "max") or (ask.op == "total" and ask.values is not None and ask.values.dtype.kind == "f"):
-        return np.full(n, 0.0 if ask.op == "total" else np.nan)
-    return np.full(n, -1 if ask.op == "last" else 0, dtype=np.int64)
+    nothing = ANSWERS[ask.op].empty(ask.values, ask.settings)
+    return np.full((n, *nothing.shape), nothing, dtype=nothing.dtype)
 
 
 def _check(events: Events, rows: Rows, asks: Sequence[Ask]) -> None:
@@ -158,20 +144,20 @@ def _check(events: Events, rows: Rows, asks: Sequence[Ask]) -> None:
 
 
 def _check_values(ask: Ask, n: int) -> None:
-    if ask.op not in get_args(Op):
-        raise BadInput(f"{ask.op!r} is not an aggregate: ask for one of {', '.join(get_args(Op))}", "op")
+    if ask.op not in ANSWERS:
+        raise BadInput(f"{ask.op!r} is not an aggregate: ask for one of {', '.join(ANSWERS)}", "op")
+    way = ANSWERS[ask.op]
     if ask.values is None:
-        if ask.op not in ("count", "last"):
+        if way.valued:
             raise BadInput(f"{ask.op} of nothing: give the values", "values")
         return
     if ask.values.shape != (n,):
         raise BadInput(
             f"values of shape {ask.values.shape} for {n} events: give one each (take vectors by the position of `last`)", "values"
         )
-    kind = ask.values.dtype.kind
-    if ask.op in ("count", "last"):
+    if not way.numbers:
         return
-    if kind not in "bif":
+    if ask.values.dtype.kind not in "bif":
         raise BadInput(f"{ask.op} of {ask.values.dtype} values: only numbers and booleans can be added or compared", "values")
-    if kind == "f" and np.isinf(ask.values).any():
+    if ask.values.dtype.kind == "f" and np.isinf(ask.values).any():
         raise BadInput("values hold an infinity, which no total or mean survives: make it missing (NaN) or a number", "values")

@@ -66,12 +66,12 @@ class Timeline:
     def _span(self, rank: Array, watermark: Array, entered: Array, window: Window) -> Span:
         left = self._tiled.before(rank, window.lo(watermark))
         expired = self._late[window.expired(self._late_at, self._late_known)]
-        gone = np.searchsorted(left, self._place_leaving[expired], side="right")
+        gone = np.searchsorted(left, self.place_leaving[expired], side="right")
         arrived = np.searchsorted(entered, expired, side="right")
         return Span(self, entered, left, expired, gone, arrived)
 
     @cached_property
-    def _place_leaving(self) -> Array:
+    def place_leaving(self) -> Array:
         """The place in `leaving` of each event."""
         places = np.empty(len(self.leaving), np.int64)
         places[self.leaving] = np.arange(len(self.leaving))

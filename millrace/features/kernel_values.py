@@ -8,8 +8,11 @@ from itertools import chain
 
 import numpy as np
 
+from millrace.errors import BadInput
+from millrace.features.exact_spread import LARGEST_SQUARED, squared, variance
 from millrace.features.exact_sums import FloatLimbs, WholeLimbs, running_sums
 from millrace.features.extremes import covering
+from millrace.features.kernel_ranges import count_below
 from millrace.features.kernel_timeline import Running, Span, Timeline
 from millrace.types import Array
 
@@ -69,6 +72,67 @@ class Values:
         """
         return self._covering(np.maximum, span, np.arange(len(self._values)), -1)
 
+    def first(self, span: Span) -> Array:
+        """Return which event with a value became known first among those that count for each row, -1 where none does.
+
+        Its place in the timeline. Shape (rows,), int64.
+        """
+        n = len(self._values)
+        found = self._covering(np.minimum, span, np.arange(n), n)
+        return np.where(found == n, -1, found)
+
+    def latest(self, span: Span, most: int) -> Array:
+        """Return which events with a value became known last among those that count for each row: the last first, then -1.
+
+        From the last event each row knows it goes back, past events its window has left, until it has found as many as there are: the
+        time grows with `most` and with how many late events there are to pass. Places in the timeline. Shape (rows, most), int64.
+        """
+        there = np.arange(len(self._values)) if self._present is None else np.flatnonzero(self._present)
+        start, stop = (run[there] for run in span.runs)
+        count = self.count(span)
+        found = np.full((len(count), most), -1, dtype=np.int64)
+        place = np.searchsorted(there, span.entered) - 1
+        for nth in range(most):
+            rows = np.flatnonzero(count > nth)
+            while len(rows):
+                at = place[rows]
+                counts = (start[at] <= rows) & (rows < stop[at])
+                found[rows[counts], nth] = there[at[counts]]
+                place[rows] -= 1
+                rows = rows[~counts]
+        return found
+
+    def streak(self, span: Span) -> Array:
+        """Return how many of the last events with a value that count for each row in a row have one that is not 0. Shape (rows,), int64."""
+        there = np.arange(len(self._values)) if self._present is None else np.flatnonzero(self._present)
+        breaks = np.flatnonzero(self._values[there] == 0)
+        start, stop = span.runs
+        broken = covering(np.maximum, start[there[breaks]], stop[there[breaks]], breaks, len(span.entered), -1)
+        found = self.count(span).copy()  # the span keeps its own
+        rows = np.flatnonzero(broken >= 0)
+        first, end = broken[rows] + 1, np.searchsorted(there, span.entered[rows])
+        gone = count_below(self._timeline.place_leaving[there], first, end, span.left[rows])
+        found[rows] = end - first - gone
+        return found
+
+    def variance(self, span: Span) -> Array:
+        """Return the population variance of each row's values, from exact sums; NaN where there are none. Shape (rows,), float64.
+
+        Raises:
+            BadInput: Values are so large that their squares cannot be summed.
+        """
+        limbs, running = self._floats
+        square_limbs, running_squares = self._squares
+        sums = [span.difference(one) for one in running]
+        squares = [span.difference(one) for one in running_squares]
+        return variance(self.count(span), (limbs, sums), (square_limbs, squares))
+
+    def counted(self, span: Span) -> tuple[Array, Array, Array, Array]:
+        """Return the events with a value that count for any row: places in the timeline, values, first rows and rows after the last."""
+        start, stop = span.runs
+        there = np.flatnonzero(start < stop if self._present is None else self._present & (start < stop))
+        return there, self._values[there], start[there], stop[there]
+
     def _extreme(self, pick: np.ufunc, span: Span, empty: float) -> Array:
         best = self._covering(pick, span, self._numbers.astype(np.float64) + 0.0, empty)  # + 0.0 makes -0.0 and 0.0 one
         best[np.isinf(best)] = np.nan
@@ -94,6 +158,24 @@ class Values:
         return kind.of(self._numbers, self._timeline.most)
 
     @cached_property
+    def _floats(self) -> tuple[FloatLimbs, list[Running]]:
+        """The values as floats: how they are cut, and their running sums."""
+        numbers = self._numbers.astype(np.float64, copy=False)
+        limbs = FloatLimbs.of(numbers, self._timeline.most)
+        return limbs, self._summed(limbs, numbers, 0, limbs.count)
+
+    @cached_property
+    def _squares(self) -> tuple[FloatLimbs, list[Running]]:
+        """The squares of the values, which are of two floats each: how both are cut, and the running sums of both together."""
+        numbers = self._numbers.astype(np.float64, copy=False)
+        if (np.abs(numbers) >= LARGEST_SQUARED).any():
+            raise BadInput(f"values of {LARGEST_SQUARED:g} and more have no variance: use a larger unit", "values")
+        square, rest = squared(numbers)
+        limbs = FloatLimbs.of(np.concatenate([square, rest]), 2 * self._timeline.most)
+        parts = (self._summed(limbs, part, 0, limbs.count) for part in (square, rest))
+        return limbs, [(a[0] + b[0], a[1] + b[1]) for a, b in zip(*parts, strict=True)]
+
+    @cached_property
     def _running_count(self) -> Running | None:
         return None if self._present is None else self._summed(WholeLimbs(1), self._present.astype(np.int64), 0)[0]
 
@@ -107,8 +189,8 @@ class Values:
     def _kept(self) -> list[Running]:
         return self._summed(self._limbs, self._numbers, 0)
 
-    def _summed(self, limbs: WholeLimbs | FloatLimbs, numbers: Array, first: int) -> list[Running]:
-        last = min(first + _LIMBS_KEPT, limbs.count)
+    def _summed(self, limbs: WholeLimbs | FloatLimbs, numbers: Array, first: int, last: int | None = None) -> list[Running]:
+        last = min(first + _LIMBS_KEPT, limbs.count) if last is None else last
         entering = running_sums(limbs, numbers, first, last)
         leaving = running_sums(limbs, numbers, first, last, self._timeline.leaving)
         return list(zip(entering, leaving, strict=True))

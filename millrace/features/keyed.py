@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from millrace.features.interning import Combinations
+from millrace.features.operations import PARTIALS
 from millrace.features.plan import State
 from millrace.features.reading import Directory, Reader
-from millrace.features.tallies import Entries, tally_for
+from millrace.features.tallies import Entries
 from millrace.features.tiles import TiledState
 from millrace.features.values import dtype_of
 from millrace.types import Array, Columns
@@ -23,7 +24,7 @@ class KeyedStates:
         self.keying = states[0].keying
         self.slots = Combinations(directory.interners[self.keying.domains[0]], len(self.keying.keys))
         self._specs = {state.column: state for state in states}
-        self.states = {column: _empty(state) for column, state in self._specs.items()}
+        self.states = {column: empty(state) for column, state in self._specs.items()}
 
     def add(self, events: Columns, reader: Reader, places: Array, watermark: int) -> None:
         """Count the events of a batch.
@@ -42,7 +43,7 @@ class KeyedStates:
         self.fit()
         at = events["at"][rows]
         for column, state in self.states.items():
-            there, entries = _entries(self._specs[column], reader, rows, slots, places)
+            there, entries = _entries(self._specs[column], reader, rows, slots, places, at)
             state.add(at if there is None else at[there], entries, watermark)
 
     def fit(self) -> None:
@@ -62,22 +63,22 @@ class KeyedStates:
         return min(state.next_change for state in self.states.values())
 
 
-def _empty(state: State) -> TiledState:
-    return TiledState(tally_for(state.op, dtype_of(state.value)), state.window)
+def empty(state: State) -> TiledState:
+    """Return a state that has counted nothing."""
+    return TiledState(PARTIALS[state.op].tally(dtype_of(state.value), state.settings), state.window)
 
 
-def _entries(state: State, reader: Reader, rows: Array, slots: Array, places: Array) -> tuple[Array | None, Entries]:
-    """Return which of `rows` have the value the state reads (None: all), and their entries."""
-    if state.value is None:
-        return None, (slots, np.ones(len(rows), dtype=np.int64))
-    values, present = reader.evaluate(state.value)
-    there = None
-    if not present.all():
-        there = np.flatnonzero(present[rows])
-        rows, slots = rows[there], slots[there]
-    if state.op == "count":
-        return there, (slots, np.ones(len(rows), dtype=np.int64))
-    if state.op == "total":
-        return there, (slots, values[rows] if values.dtype.kind == "f" else values[rows].astype(np.int64))
-    numbers = values[rows] if values.dtype.kind == "O" else values[rows].astype(np.float64)
-    return there, (slots, places[rows], numbers) if state.op == "last" else (slots, numbers)
+def _entries(state: State, reader: Reader, rows: Array, slots: Array, places: Array, at: Array) -> tuple[Array | None, Entries]:
+    """Return which of `rows` take part in the state (None: all), and their entries."""
+    partial = PARTIALS[state.op]
+    values, there = None, None
+    if state.value is not None:
+        values, present = reader.evaluate(state.value)
+        values = values[rows]
+        there = None if present.all() else np.flatnonzero(present[rows])
+    taken, part = partial.form(values, at, state.settings)
+    if part is not None:
+        there = np.flatnonzero(part) if there is None else there[part[there]]
+    if there is not None:
+        rows, slots, taken = rows[there], slots[there], taken[there]
+    return there, partial.entries(slots, places[rows], taken)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any
 
 import numpy as np
 
 from millrace.features.interning import NOBODY
-from millrace.features.kernel import Ask, Op
+from millrace.features.kernel import Ask
 from millrace.features.kernel_orders import NO_KEY
+from millrace.features.operation import Partial, presence
+from millrace.features.operations import PARTIALS
 from millrace.features.plan import Keying, State
 from millrace.features.reading import Reader
 from millrace.types import Array, Columns, objects
@@ -35,42 +37,41 @@ class KeyedEvents:
         self.at = events["at"][self.rows]
         self.known = events["known"][self.rows]
         self._reader = reader
-        self._columns: dict[tuple[str, str], Array | None] = {}
+        self._columns: dict[tuple[Any, ...], Array | None] = {}
 
     def ask(self, state: State) -> Ask:
         """Return what to ask the kernel for a state."""
-        return Ask(cast("Op", state.op), state.window, self._column(state))
+        return Ask(state.op, state.window, self._column(state), state.settings)
 
     def answer(self, state: State, found: Array) -> Array:
-        """Return a state's values from what the kernel found: for the latest, the values of the events it names."""
-        if state.op != "last":
+        """Return a state's values from what the kernel found: where it picks events, the values of those it names."""
+        if not PARTIALS[state.op].answer.picks:
             return found
         column = self._column(state)
-        assert column is not None, "the latest is always of a value"
+        assert column is not None, "what is picked is always a value"
         nothing = np.full(1, None if column.dtype.kind == "O" else np.nan, dtype=column.dtype)
         return np.concatenate([column, nothing])[found]
 
     def _column(self, state: State) -> Array | None:
         """Return the values the kernel is given; one array for all states that share it, so that it is summed once."""
-        if state.value is None:
-            return None
-        name = (state.value.column, state.op if state.op in ("count", "total") else "")
+        partial = PARTIALS[state.op]
+        name = (state.value.column if state.value is not None else "", partial.form, state.settings)
         if name not in self._columns:
-            values, present = self._reader.evaluate(state.value)
-            self._columns[name] = _prepared(state.op, values[self.rows], present[self.rows])
+            self._columns[name] = self._prepared(partial, state)
         return self._columns[name]
 
-
-def _prepared(op: str, values: Array, present: Array) -> Array | None:
-    """Return a value per event in which what is missing takes no part."""
-    if op == "count":
-        return None if present.all() else np.where(present, 0.0, np.nan)
-    if op == "total":
-        numbers = values if values.dtype.kind == "f" else values.astype(np.int64)
-        return np.where(present, numbers, 0)
-    if values.dtype.kind == "O":
-        return values if present.all() else np.where(present, values, objects([None]))
-    return np.where(present, values.astype(np.float64), np.nan)
+    def _prepared(self, partial: Partial, state: State) -> Array | None:
+        """Return a value per event in which what is missing takes no part; None where events only have to be there."""
+        values, present = None, np.ones(len(self.rows), dtype=bool)
+        if state.value is not None:
+            values, present = (column[self.rows] for column in self._reader.evaluate(state.value))
+        if partial.form is presence and present.all():
+            return None
+        taken, part = partial.form(values, self.at, state.settings)
+        present = present if part is None else present & part
+        if taken.dtype.kind == "O":
+            return taken if present.all() else np.where(present, taken, objects([None]))
+        return np.where(present, taken, partial.absent)
 
 
 def joint_keys(events: Sequence[Array], rows: Sequence[Array]) -> tuple[Array, Array]:

@@ -67,7 +67,7 @@ class Log:
         """Return the records of a class in order of (known, position)."""
         if owner not in self._records:
             found = self._history(owner, self._until)
-            self._records[owner] = _in_order(found) if size(found) else _nothing(owner)
+            self._records[owner] = _in_order(found) if size(found) else nothing(owner)
         return self._records[owner]
 
     def reader(self, stream: type) -> Reader:
@@ -86,7 +86,8 @@ def _in_order(records: Columns) -> Columns:
     return take(records, np.lexsort((position, known)))
 
 
-def _nothing(owner: Any) -> Columns:
+def nothing(owner: Any) -> Columns:
+    """Return no records of a class, a typed column per field."""
     kinds = {name: Field(owner, name).dtype for name in field_names(owner)} | {"id": object}
     return {name: np.zeros(0, dtype=dtype) for name, dtype in (kinds | dict.fromkeys(("at", "known", "position"), np.int64)).items()}
 
@@ -98,10 +99,10 @@ class _LogRows:
         self.requests = size(rows)
         self.request = np.arange(self.requests)
         self.at = rows["at"]
-        self._watermark = rows["watermark"]
+        self.watermark = rows["watermark"]
         self._log = log
         self._threads = threads
-        self._reads = tuple(plan.reads.values())
+        self._groups = groups(plan.reads.values())
         self._answers: dict[tuple[Any, ...], dict[str, Array]] = {}
         self._readers = row_readers(plan, rows, log.directory)
 
@@ -111,7 +112,7 @@ class _LogRows:
     def states(self, read: Read) -> tuple[Array, ...]:
         which = _group(read)
         if which not in self._answers:
-            self._answers[which] = self._answered([other for other in self._reads if _group(other) == which])
+            self._answers[which] = self._answered(self._groups[which])
         return tuple(self._answers[which][state.column] for state in read.states)
 
     def _answered(self, reads: Sequence[Read]) -> dict[str, Array]:
@@ -119,15 +120,24 @@ class _LogRows:
         keying = reads[0].states[0].keying
         keyed = KeyedEvents(self._log.reader(keying.stream), self._log.records(keying.stream), keying)
         codes = [self._readers[way.side].codes(way.field) for way in reads[0].routes]
-        events, rows = joint_keys(keyed.codes, codes)
-        states = list({state.column: state for read in reads for state in read.states}.values())
-        found = kernel.aggregate(
-            kernel.Events(events, keyed.at, keyed.known),
-            kernel.Rows(rows, self._watermark),
-            [keyed.ask(state) for state in states],
-            self._threads,
-        )
-        return {state.column: keyed.answer(state, values) for state, values in zip(states, found, strict=True)}
+        return states_of(keyed, codes, self.watermark, reads, self._threads)
+
+
+def states_of(keyed: KeyedEvents, codes: Sequence[Array], watermark: Array, reads: Sequence[Read], threads: int) -> dict[str, Array]:
+    """Return the states of reads that share a keying, by column, a value per row.
+
+    Args:
+        keyed: The events.
+        codes: For each key, its code on every row.
+        watermark: The row sees what was known before it.
+        reads: What is read.
+        threads: How many parts the kernel works on side by side.
+    """
+    events, rows = joint_keys(keyed.codes, codes)
+    states = list({state.column: state for read in reads for state in read.states}.values())
+    asks = [keyed.ask(state) for state in states]
+    found = kernel.aggregate(kernel.Events(events, keyed.at, keyed.known), kernel.Rows(rows, watermark), asks, threads)
+    return {state.column: keyed.answer(state, values) for state, values in zip(states, found, strict=True)}
 
 
 def row_readers(plan: Plan, rows: Columns, directory: Directory) -> dict[str, Reader]:
@@ -139,6 +149,14 @@ def row_readers(plan: Plan, rows: Columns, directory: Directory) -> dict[str, Re
         "request": Reader(rows, directory, moments, interning=True),
         "candidate": Reader(ids, directory, moments, interning=True, entity=plan.candidate),
     }
+
+
+def groups(reads: Iterable[Read]) -> dict[tuple[Any, ...], list[Read]]:
+    """Return reads by what they share: a keying and the routes of rows to it."""
+    found: dict[tuple[Any, ...], list[Read]] = {}
+    for read in reads:
+        found.setdefault(_group(read), []).append(read)
+    return found
 
 
 def _group(read: Read) -> tuple[Any, ...]:

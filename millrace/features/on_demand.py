@@ -13,7 +13,7 @@ from millrace.features.plan import Plan, attribute_names
 from millrace.features.routes import RowRoute, row_route
 from millrace.features.sides import Rows, Sided, joint_side
 from millrace.features.values import NOT_A_TIME
-from millrace.schema import Field
+from millrace.schema import Field, private_fields, readable
 from millrace.types import Array
 
 
@@ -50,7 +50,7 @@ def call(one: OnDemand, needs: Sequence[Sided], plan: Plan, rows: Rows) -> Sided
 
 def _argument(need: Any, values: Array) -> Array:
     """Return a feature's values as a function takes them: instants as datetime64[us]."""
-    source = need.value if isinstance(need, Aggregate) and need.op in ("min", "max", "last") else need
+    source = need.value if isinstance(need, Aggregate) and need.is_value else need
     return as_datetimes(values) if isinstance(source, Field) and source.kind == "instant" else values
 
 
@@ -81,6 +81,8 @@ class EntityRows:
             raise AttributeError(name)  # NumPy and the like ask what an object can do
         names = ("id", *attribute_names(self._owner))
         if name not in names:
+            if name in private_fields(self._owner):
+                readable(Field(self._owner, name))
             owner = self._owner.__name__
             raise DeclarationError(f"{self._function}() reads {owner}.{name}, which does not exist: {owner} has {', '.join(names)}")
         field = self._field(name)

@@ -12,8 +12,10 @@ from millrace.decision import Decisions
 from millrace.errors import BadInput, Conflict, DeclarationError, NotFound
 from millrace.features.attributes import Moments
 from millrace.features.compute import compute, finished
+from millrace.features.defaults import DefaultsUsed
 from millrace.features.enumeration import Belonging, Newest, greatest
 from millrace.features.keyed import KeyedStates
+from millrace.features.operations import OPERATIONS
 from millrace.features.plan import Plan, Read, State, by_keying
 from millrace.features.reading import Directory, Reader
 from millrace.features.routes import RowRoute
@@ -52,6 +54,7 @@ class OnlineView:
         standing: Where in the log it stands.
         directory: The ids and the attributes it knows.
         groups: Its states, by what their events are grouped by.
+        defaults_used: How often a declared default stood in for a missing value in what was looked up.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -60,8 +63,9 @@ class OnlineView:
         self.standing = Standing()
         self.directory = Directory(plan)
         self.groups = {column: KeyedStates(states, self.directory) for column, states in by_keying(plan).items()}
+        self.defaults_used = DefaultsUsed()
         self._next_change = NEVER
-        self._indices: dict[tuple[Any, ...], tuple[int, Any]] = {}
+        self._indices: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
     @property
     def position(self) -> int:
@@ -166,7 +170,7 @@ class OnlineView:
             NotFound: A feature is not in the plan.
         """
         self.advance(watermark)
-        return compute(self.plan, features, _ViewRows(self, d))
+        return compute(self.plan, features, _ViewRows(self, d, watermark), self.defaults_used)
 
     def top(self, aggregate: Any, take: int, watermark: int) -> tuple[Array, Array]:
         """Return the keys with the greatest positive values of an aggregate, greatest first (ties by id), and the values.
@@ -183,11 +187,12 @@ class OnlineView:
             raise DeclarationError(f"{aggregate.column} is kept per several keys together, so no single key has the greatest: use one key")
         states = [self.state(state) for state in read.states]
         changes = sum(state.changes for state in states)
-        return self._index(("top", aggregate.column, take), changes, lambda: self._greatest(read, states, take))
+        when = watermark if OPERATIONS[aggregate.op].timed else 0
+        return self._index(("top", aggregate.column, take), (changes, when), lambda: self._greatest(read, states, take, watermark))
 
-    def _greatest(self, read: Read, states: Sequence[TiledState], take: int) -> tuple[Array, Array]:
+    def _greatest(self, read: Read, states: Sequence[TiledState], take: int, watermark: int) -> tuple[Array, Array]:
         ids = self.directory.interners[read.states[0].keying.domains[0]].ids
-        values = finished(read, tuple(state.tally.value[: len(ids)] for state in states))
+        values = finished(read, tuple(state.tally.value[: len(ids)] for state in states), watermark)
         if values.dtype.kind == "O":
             raise DeclarationError(f"{read.aggregate.column} is text, which has no greatest: use a number")
         return greatest(values[1:], ids[1:], take)
@@ -242,7 +247,7 @@ class OnlineView:
     def _attribute(self, field: Field) -> tuple[Array, Array]:
         return self.directory.tables[field.owner].column(field.name), self.directory.interners[field.owner.__name__].ids
 
-    def _index(self, name: tuple[Any, ...], changes: int, make: Any) -> Any:
+    def _index(self, name: tuple[Any, ...], changes: Any, make: Any) -> Any:
         """Return an index, made anew only when what it is of has changed."""
         made = self._indices.get(name)
         if made is None or made[0] != changes:
@@ -253,8 +258,9 @@ class OnlineView:
 class _ViewRows:
     """The rows of decisions as the online view sees them now."""
 
-    def __init__(self, view: OnlineView, d: Decisions) -> None:
+    def __init__(self, view: OnlineView, d: Decisions, watermark: int) -> None:
         self._view = view
+        self._as_of = watermark
         self.request = d.rows["request"]
         self.requests = size(d.requests)
         self.at = d.requests["at"]
@@ -264,6 +270,10 @@ class _ViewRows:
         }
         self._slots: dict[tuple[Any, ...], Array] = {}
         self._spread: dict[str, Array] = {}
+
+    @property
+    def watermark(self) -> Array:
+        return np.full(self.requests, self._as_of, dtype=np.int64)
 
     def field(self, way: RowRoute) -> Array:
         return self._readers[way.side].values(way.field)

@@ -8,11 +8,14 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from millrace.expressions import Expr
-from millrace.features.declare import Aggregate, OnDemand, Ratio, span
+from millrace.features.declare import Aggregate, OnDemand, Ratio, span, spelt
+from millrace.features.learned import Learned
+from millrace.features.operation import Need, Settings
+from millrace.features.operations import OPERATIONS
 from millrace.features.routes import RowRoute, row_route
 from millrace.features.values import check_aggregate
 from millrace.features.window import Window
-from millrace.schema import Entity, Field, route
+from millrace.schema import Entity, Field, readable, route
 
 
 @dataclass(frozen=True)
@@ -43,22 +46,24 @@ class State:
     """One mergeable number per key and window: what the engines keep, and features are made of.
 
     Attributes:
-        op: count, total, min, max or last. A mean is a total and a count of events whose value is present.
+        op: The name of the partial that is kept: `operations.PARTIALS`.
         keying: What its events are grouped by.
         window: Length and hop.
         value: The expression it reads; for `count`, that which must be present (None: nothing).
+        settings: What the partial needs to know besides.
     """
 
     op: str
     keying: Keying
     window: Window
     value: Expr | None
+    settings: Settings = ()
 
     @cached_property
     def column(self) -> str:
         """Its structure as text; states with equal columns are one."""
         value = self.value.column if self.value is not None else ""
-        return f"{self.op}({value}) of {self.keying.column} over {span(self.window)}"
+        return f"{self.op}{spelt(self.settings)}({value}) of {self.keying.column} over {span(self.window)}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Read:
 
     Attributes:
         aggregate: The declaration.
-        states: One state, or (total, count) for a mean.
+        states: Those its operation needs, in their order: one, or (total, count) for a mean.
         routes: For each key, how a row reaches it.
         side: "request" when every route is: the value is fetched once per request and broadcast.
     """
@@ -150,20 +155,27 @@ def with_needs(features: Iterable[Any]) -> dict[str, Any]:
 
 
 def _collect(one: Any, ordered: dict[str, Any]) -> None:
-    needs = (one.top, one.bottom) if isinstance(one, Ratio) else one.needs if isinstance(one, OnDemand) else ()
+    needs = (one.top, one.bottom) if isinstance(one, Ratio) else one.needs if isinstance(one, OnDemand | Learned) else ()
     for need in needs:
         _collect(need, ordered)
     ordered.setdefault(one.column, one)
 
 
 def _read(request: type, candidate: type | None, aggregate: Aggregate) -> Read:
-    check_aggregate(aggregate.op, aggregate.value, aggregate.where)
+    operation = OPERATIONS[aggregate.op]
+    check_aggregate(operation, aggregate.value, aggregate.where)
     keys = tuple(route(aggregate.stream, key) for key in aggregate.per)
     keying = Keying(aggregate.stream, aggregate.where, keys, tuple(map(domain, keys)))
     routes = tuple(row_route(request, candidate, key) for key in aggregate.per)
-    ops = ("total", "count") if aggregate.op == "mean" else (aggregate.op,)
-    states = tuple(State(op, keying, aggregate.window, aggregate.value) for op in ops)
+    states = tuple(
+        State(need.partial, keying, aggregate.window, _read_by(need, aggregate), need.settings)
+        for need in operation.needs(aggregate.settings, aggregate.window)
+    )
     return Read(aggregate, states, routes)
+
+
+def _read_by(need: Need, aggregate: Aggregate) -> Expr | None:
+    return Field(aggregate.stream, "at") if need.of == "at" else aggregate.value
 
 
 @lru_cache(maxsize=4096)
@@ -193,12 +205,13 @@ def _fields_read(request: type, candidate: type | None, ordered: Mapping[str, An
 
 
 def attribute_names(owner: Any) -> tuple[str, ...]:
-    """Return the names of a class's fields, its id apart."""
-    return tuple(name for name in owner.__struct_fields__ if name != "id")
+    """Return the names of a class's fields that features may read: its id and what is private apart."""
+    return tuple(name for name in owner.__struct_fields__ if name != "id" and not Field(owner, name).is_private)
 
 
 def _note(field: Field, attributes: dict[type, set[str]], leads: dict[type, set[str]], is_lead: bool) -> None:
     """Record the attribute tables a field needs: one for each reference it is read through, one for an entity's own attribute."""
+    readable(field)
     if field.name != "id" and (field.via is not None or issubclass(field.owner, Entity)):
         attributes.setdefault(field.owner, set()).add(field.name)
         if is_lead:

@@ -28,6 +28,11 @@ class Rows(Protocol):
         """When each request was made, microseconds. Shape (requests,)."""
         ...
 
+    @property
+    def watermark(self) -> Array:
+        """As of when each request is answered, microseconds. Shape (requests,)."""
+        ...
+
     def field(self, way: RowRoute) -> Array:
         """Return a field as the request has it, or an attribute as known (text or None, float64 or NaN), on its route's side."""
         ...

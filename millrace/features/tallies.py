@@ -16,7 +16,7 @@ from millrace.features.interning import longer
 from millrace.types import Array
 
 Entries: TypeAlias = tuple[Array, ...]
-"""Slots, then a column or two of what each entry holds; equal lengths."""
+"""Slots, then the columns of what each entry holds; equal lengths."""
 
 Remaining: TypeAlias = Callable[[Array], Entries]
 """Returns the entries still counted for the given slots."""
@@ -26,7 +26,7 @@ class Tally(Protocol):
     """What one state keeps per slot."""
 
     value: Array
-    """What each slot's entries come to. Shape (capacity,)."""
+    """What each slot's entries come to. Shape (capacity,), or (capacity, k) where that is k values."""
 
     def grow(self, capacity: int) -> None:
         """Make room for slots below `capacity`."""
@@ -52,15 +52,6 @@ class Tally(Protocol):
     def nbytes(self) -> int:
         """The memory its arrays take, in bytes."""
         ...
-
-
-def tally_for(op: str, dtype: np.dtype) -> Tally:
-    """Return an empty tally for an operation of a state over values of a type."""
-    if op in ("min", "max"):
-        return Extremes(np.fmin if op == "min" else np.fmax)
-    if op == "last":
-        return Latest(dtype)
-    return FloatSums() if dtype.kind == "f" else WholeSums()
 
 
 class WholeSums:
@@ -133,6 +124,11 @@ class FloatSums:
         for limb, part in zip(self._limbs, layout.cut(numbers, 0, layout.count), strict=True):
             how.at(limb, slots, part)
         self.value[slots] = layout.join([limb[slots] for limb in self._limbs])
+
+    def exact(self, slots: Array) -> tuple[FloatLimbs, list[Array]]:
+        """Return what is kept of some slots before it is rounded: how sums are cut, and each limb. At least one number was added."""
+        assert self._layout is not None, "there are sums once a number was added"
+        return self._layout, [limb[slots] for limb in self._limbs]
 
     def _covering(self, numbers: Array) -> FloatLimbs:
         """Put limbs above the first and below the last until numbers fit; return the layout that results."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from millrace.errors import DeclarationError
 from millrace.expressions import Expr
+from millrace.features.operation import Operation
 from millrace.schema import Field
 from millrace.types import Array, objects
 
@@ -90,23 +91,22 @@ def kind_of(expression: Expr) -> str:
     return kinds_of_dtype.get(values.dtype.kind, "text")
 
 
-def check_aggregate(op: str, value: Expr | None, where: Expr | None) -> None:
+def check_aggregate(operation: Operation, value: Expr | None, where: Expr | None) -> None:
     """Refuse an aggregate whose value or filter is of a kind it cannot use.
 
     Raises:
-        DeclarationError: Text is to be added or compared, or `where` is not true or false.
+        DeclarationError: Text is to be added or compared, or what should be a condition is not true or false.
     """
     if where is not None and (kind := kind_of(where)) != "boolean":
         raise DeclarationError(
-            f"{op}(): where={where.column} is {kind}, not true or false: compare it with something, such as {_compared(where)}"
+            f"{operation.name}(): where={where.column} is {kind}, not true or false: compare it with something, such as {_compared(where)}"
         )
-    if value is None:
+    if value is None or (kind := kind_of(value)) in operation.kinds:
         return
-    kind = kind_of(value)
-    if (kind in ("text", "bytes") and op != "last") or (kind == "instant" and op in ("total", "mean")):
-        raise DeclarationError(
-            f"{op}(): {value.column} is {kind}, which has no {op}: use last({value.column}), or an expression that is a number"
-        )
+    said = f"{operation.name}(): {value.column} is {kind}"
+    if operation.kinds == {"boolean"}:
+        raise DeclarationError(f"{said}, not true or false: compare it with something, such as {_compared(value)}")
+    raise DeclarationError(f"{said}, which has no {operation.name}: use last({value.column}), or an expression that is a number")
 
 
 def _compared(where: Expr) -> str:

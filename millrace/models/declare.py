@@ -8,6 +8,7 @@ from typing import Any
 from millrace.errors import DeclarationError, brief
 from millrace.expressions import Expr
 from millrace.features.declare import Aggregate, OnDemand, Ratio, flatten
+from millrace.features.learned import Learned
 from millrace.schema import Field, stream_of
 from millrace.types import micros
 
@@ -146,7 +147,7 @@ class Model:
             if not isinstance(one, Outcome):
                 raise DeclarationError(f"Model({brief(one)}, ...): not an outcome; declare one with outcome(..., within=...)")
         for one in flat:
-            if not isinstance(one, Aggregate | Ratio | OnDemand | Field):
+            if not isinstance(one, Aggregate | Ratio | OnDemand | Learned | Field):
                 raise DeclarationError(
                     f"Model(features=[{brief(one)}]): not a feature; use aggregates, ratios, @feature functions and attributes"
                 )

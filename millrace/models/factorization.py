@@ -11,6 +11,7 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
+from millrace.decision import FORGOTTEN
 from millrace.errors import BadInput, TrainingError
 from millrace.models.folder import read_array, read_json, write_array, write_json
 from millrace.models.labels import heads_of, labelled
@@ -82,7 +83,9 @@ class ALS:
         saved = read_json(folder, "als.json", _Saved)
         queries, candidates = objects(saved.queries), objects(saved.candidates)
         left = read_array(folder, "queries.npy", (len(queries) + 1, saved.embedding_size))
-        return ALSVersion(saved.head, queries, candidates, left, read_array(folder, "candidates.npy", (len(candidates), left.shape[1])))
+        right = read_array(folder, "candidates.npy", (len(candidates), left.shape[1]))
+        known, there = queries != FORGOTTEN, candidates != FORGOTTEN  # nobody is scored or recalled as who was forgotten
+        return ALSVersion(saved.head, queries[known], candidates[there], left[[*known, True]], right[there])
 
 
 @dataclass(frozen=True, eq=False)

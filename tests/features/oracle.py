@@ -1,6 +1,7 @@
 """What the window kernel must compute, as loops that need no proof: every row looks at every event."""
 
 from fractions import Fraction
+from itertools import takewhile
 
 import numpy as np
 
@@ -19,12 +20,22 @@ def _answer(events: Events, key: int, w: int, ask: Ask):
         return len(counted)
     if ask.op == "last":
         return max(counted, key=lambda e: (events.known[e], e), default=-1)
+    if ask.op in ("first", "last_k"):
+        ordered = sorted(counted, key=lambda e: (events.known[e], e), reverse=ask.op == "last_k")
+        k = ask.settings[0] if ask.settings else 1
+        return (ordered + [-1] * k)[:k]
     values = [ask.values[e].item() for e in counted]
+    if ask.op == "streak":
+        ordered = sorted(counted, key=lambda e: (events.known[e], e), reverse=True)
+        return len(list(takewhile(lambda e: ask.values[e] != 0, ordered)))
     total = sum(map(Fraction, values), Fraction(0))
     if ask.op == "total":
         return float(total) if ask.values.dtype.kind == "f" else int(total)
     if not values:
         return np.nan
+    if ask.op == "variance":
+        middle = sum(Fraction(float(value)) for value in values) / len(values)
+        return float(sum((Fraction(float(value)) - middle) ** 2 for value in values) / len(values))
     return {"mean": float(total / len(values)), "min": float(min(values)), "max": float(max(values))}[ask.op]
 
 

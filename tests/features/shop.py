@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from millrace.decision import Decisions
 from millrace.features.declare import count, flatten, last, maximum, mean, minimum, ratio, total
+from millrace.features.declare_patterns import decayed, deviation, first, last_k, since, streak, variance, velocity
+from millrace.features.declare_values import distinct, median, quantile, top_k
 from millrace.schema import Entity, Event, Field, Ref, Request, Shown, field_names
 from millrace.types import SECOND, Columns, objects
 from tests.features.naive import Record, Row
@@ -97,6 +99,55 @@ def browsing(window: str) -> list[Any]:
     ]
 
 
+def patterns(window: str) -> list[Any]:
+    """Return features of how a key's events spread and follow each other, over a window."""
+    return [
+        variance(Look.seconds, per=Item, **over(window)),
+        variance(Look.cents, per=(Person, Item.genre), default=7.0, **over(window)),
+        deviation(Look.seconds * 1e8 + Look.cents, per=Person, **over(window)),
+        deviation(Look.bought, per=Look.item.maker.country, **over(window)),
+        first(Look.note, per=Person, **over(window)),
+        first(Look.seconds, per=Item, where=Look.bought, default=-2.0, **over(window)),
+        *last_k(Look.note, 3, per=Person, default="none", **over(window)),
+        *last_k(Look.seconds, 2, per=(Person, Item), **over(window)),
+        since(Look, per=Item, **over(window)),
+        since(Seen, per=Person, where=Seen.rank == 0, default=-1.0, **over(window)),
+        since(Browse, per=Browse.device, **over(window)),
+        streak(Look.bought, per=Person, **over(window)),
+        streak(Look.seconds > 0.15, per=Item.genre, where=Look.cents > 0, **over(window)),
+    ]
+
+
+def having(window: str) -> list[Any]:
+    """Return features of which values a key's events have, over a window: exact, and above what is counted exactly."""
+    return [
+        distinct(Look.note, per=Item, **over(window)),
+        distinct(Look.item, per=Person, where=Look.bought, **over(window)),
+        distinct(Look.seconds, per=(Person, Item.genre), exact=3, **over(window)),
+        distinct(Look.cents, per=Look.item.maker.country, exact=0, **over(window)),
+        distinct(Browse.at, per=Browse.device, exact=1, **over(window)),
+        *top_k(Look.note, 2, per=Item, default="none", **over(window)),
+        *top_k(Look.seconds, 3, per=Person, **over(window)),
+        *top_k(Look.item.genre, 1, per=(Person, Item.maker), **over(window)),
+        *top_k(Look.bought, 2, per=Item.genre, where=Look.cents > 0, **over(window)),
+        quantile(Look.seconds, 0.3, per=Item, **over(window)),
+        quantile(Look.seconds, 0.9, per=Person, exact=2, default=-1.0, **over(window)),
+        quantile(Look.cents, 0.25, per=(Person, Item.genre), exact=0, **over(window)),
+        median(Look.seconds * 0.3 - Look.cents, per=Look.item, exact=3, where=~Look.bought, **over(window)),
+        median(Look.bought, per=Person, **over(window)),
+    ]
+
+
+def fading(window: str) -> list[Any]:
+    """Return features of how a key's events fade, over a window."""
+    return [
+        decayed(Look, per=Item, half_life="2s", **over(window)),
+        decayed(Look.cents, per=(Person, Item.genre), half_life="7s", where=~Look.bought, **over(window)),
+        decayed(Look.seconds * Look.seconds, per=Person, half_life="500ms", **over(window)),
+        ratio(decayed(Look.bought, per=Item, half_life="3s", **over(window)), decayed(Look, per=Item, half_life="3s", **over(window))),
+    ]
+
+
 def ordering(window: str) -> list[Any]:
     """Return features of orders, each its own one candidate, over a window."""
     return [
@@ -111,6 +162,18 @@ def ordering(window: str) -> list[Any]:
 
 BROWSING = tuple(
     flatten([*map(browsing, (SHORT, LONG, "ever")), Item.genre, Item.price, Item.stock, Item.born, Maker.country, Person.city])
+)
+PATTERNS = tuple(
+    flatten(
+        [
+            *map(patterns, (SHORT, LONG, "ever")),
+            *map(fading, (SHORT, LONG)),
+            *map(having, (SHORT, LONG, "ever")),
+            decayed(Look, per=Person, half_life="1s"),
+            velocity(Look, per=Item, over=("5s", "1m")),
+            velocity(Look, per=Person, over=(SHORT, LONG), where=Look.bought, default=1.0),
+        ]
+    )
 )
 ORDERING = tuple(flatten([*map(ordering, (SHORT, LONG, "ever")), Person.city, Order.device, Order.cents]))
 

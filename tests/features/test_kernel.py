@@ -10,7 +10,9 @@ from millrace.types import EVER
 from tests.features import oracle
 
 HOUR = Window(60, 10)
-EVERY_OP = ("count", "total", "mean", "min", "max", "last")
+EVERY_OP = ("count", "total", "mean", "min", "max", "last", "first", "last_k", "streak", "variance")
+PICKING = ("count", "last", "first", "last_k")
+ROUNDED = ("mean", "variance")
 WINDOWS = st.lists(
     st.sampled_from([Window(1, 1), Window(6, 2), Window(7, 2), Window(10, 2), Window(12, 5), Window(9, 9), Window(EVER, 0)]),
     min_size=1,
@@ -58,9 +60,13 @@ def columns(draw, n):
     return array(draw(st.lists(one, min_size=n, max_size=n)), dtype)
 
 
-def expect_same(found, expected):
-    """Counts, whole numbers, positions, extremes and totals exactly; means to the last bits, as they are rounded twice."""
-    np.testing.assert_allclose(found, np.array(expected, dtype=found.dtype), rtol=1e-15, atol=0, equal_nan=True)
+def ask_for(op, window, values):
+    return Ask(op, window, values, (3,) if op == "last_k" else ())
+
+
+def expect_same(found, expected, is_rounded=False):
+    """Counts, whole numbers, positions, extremes and totals exactly; what is rounded more than once to the last digits."""
+    np.testing.assert_allclose(found, np.array(expected, dtype=found.dtype), rtol=1e-12 if is_rounded else 0, atol=0, equal_nan=True)
 
 
 @given(st.data())
@@ -71,12 +77,13 @@ def test_kernel_equals_the_loops_of_the_oracle(data):
     asks = []
     for values in (data.draw(columns(len(events.key))), data.draw(columns(len(events.key)))):
         numbers = values is not None and values.dtype.kind in "bif"
-        asks += [Ask(op, window, values) for op in (EVERY_OP if numbers else ("count", "last")) for window in windows]
+        asks += [ask_for(op, window, values) for op in (EVERY_OP if numbers else PICKING) for window in windows]
     for ask, found, expected in zip(asks, aggregate(events, rows, asks), oracle.aggregate(events, rows, asks), strict=True):
-        if ask.op == "mean":
-            expect_same(found, expected)
+        expected = np.array(expected, dtype=found.dtype).reshape(found.shape)
+        if ask.op in ROUNDED:
+            expect_same(found, expected, is_rounded=True)
         else:
-            np.testing.assert_array_equal(found, np.array(expected, dtype=found.dtype), err_msg=str(ask))
+            np.testing.assert_array_equal(found, expected, err_msg=str(ask))
 
 
 @given(st.data())
@@ -86,7 +93,7 @@ def test_order_of_the_log_changes_nothing_but_ties(data):
     values = array(data.draw(st.lists(NUMBERS, min_size=len(events.key), max_size=len(events.key))), np.float64)
     shuffled = array(data.draw(st.permutations(range(len(events.key)))))
     moved = Events(events.key[shuffled], events.at[shuffled], events.known[shuffled])
-    for op in ("count", "total", "mean", "min", "max"):
+    for op in ("count", "total", "mean", "min", "max", "variance"):
         [before] = aggregate(events, rows, [Ask(op, Window(7, 2), values)])
         [after] = aggregate(moved, rows, [Ask(op, Window(7, 2), values[shuffled])])
         assert before.tobytes() == after.tobytes()
@@ -104,24 +111,26 @@ def large_log(n, keys):
 
 def test_large_log_in_many_parts_equals_the_oracle_and_threads_change_no_bit():
     events, rows, values = large_log(300_000, keys=20_000)
-    asks = [Ask(op, window, values) for op in EVERY_OP for window in (Window(1000, 50), Window(20_000, 700), Window(EVER, 0))]
+    asks = [ask_for(op, window, values) for op in EVERY_OP for window in (Window(1000, 50), Window(20_000, 700), Window(EVER, 0))]
     alone, together = aggregate(events, rows, asks), aggregate(events, rows, asks, threads=2)
     assert [one.tobytes() for one in alone] == [one.tobytes() for one in together]
     for row in range(0, len(rows.key), len(rows.key) // 40):
         of_key = np.flatnonzero(events.key == rows.key[row])
         its_events = Events(events.key[of_key], events.at[of_key], events.known[of_key])
-        its_asks = [Ask(ask.op, ask.window, values[of_key]) for ask in asks]
+        its_asks = [Ask(ask.op, ask.window, values[of_key], ask.settings) for ask in asks]
         expected = oracle.aggregate(its_events, Rows(rows.key[row : row + 1], rows.watermark[row : row + 1]), its_asks)
         for ask, found, [one] in zip(asks, alone, expected, strict=True):
-            expect_same(found[row : row + 1], [of_key[one] if ask.op == "last" and one >= 0 else one])
+            if ask.op in ("last", "first", "last_k"):
+                one = np.append(of_key, -1)[one]
+            expect_same(found[row], one, ask.op in ROUNDED)
 
 
 def test_one_key_with_every_event_equals_the_oracle():
     events, rows, values = large_log(1500, keys=1)
-    asks = [Ask(op, Window(5000, 70), values) for op in EVERY_OP]
+    asks = [ask_for(op, Window(5000, 70), values) for op in EVERY_OP]
     some = Rows(rows.key[::40], rows.watermark[::40])
-    for found, expected in zip(aggregate(events, some, asks), oracle.aggregate(events, some, asks), strict=True):
-        expect_same(found, expected)
+    for ask, found, expected in zip(asks, aggregate(events, some, asks), oracle.aggregate(events, some, asks), strict=True):
+        expect_same(found, expected, ask.op in ROUNDED)
 
 
 def test_row_exactly_when_an_event_is_known_does_not_see_it():
@@ -158,10 +167,11 @@ def test_last_is_the_most_recently_known_and_of_ties_the_later_in_the_log():
 
 def test_nothing_is_zero_for_counts_and_totals_and_missing_for_the_others():
     values = np.array([np.nan])
-    asks = [Ask(op, HOUR, values) for op in EVERY_OP]
+    asks = [ask_for(op, HOUR, values) for op in EVERY_OP]
     for rows in (Rows(array([7]), array([10])), Rows(array([8]), array([10])), Rows(array([-1]), array([10]))):
         found = aggregate(Events(array([7]), array([1]), array([1])), rows, asks)
-        np.testing.assert_array_equal([one[0] for one in found], [0, 0, np.nan, np.nan, np.nan, -1])
+        expected = [0, 0, np.nan, np.nan, np.nan, -1, -1, -1, -1, -1, 0, np.nan]
+        np.testing.assert_array_equal(np.concatenate([np.atleast_1d(one[0]) for one in found]), expected)
 
 
 def test_count_without_values_counts_events_whose_value_is_missing():
@@ -198,6 +208,28 @@ def test_column_over_the_whole_range_of_floats_is_summed_exactly_for_every_windo
     assert [one.tolist() for one in aggregate(events, rows, asks)] == oracle.aggregate(events, rows, asks)
 
 
+def test_variance_is_exact_for_mixed_magnitudes_and_never_negative():
+    events = Events(array([7] * 3), array([1, 2, 3]), array([1, 2, 3]))
+    spread = {
+        (1e16, 1.0, 1.0): 2 / 9 * (1e16 - 1) ** 2,
+        (1e16, 1e16 + 2, 1e16 + 4): 8 / 3,
+        (0.1, 0.1, 0.1): 0.0,
+        (1e16, -1e16, 1e16): 8 / 9 * 1e32,
+        (2.0**52, 2.0**52 + 1, 2.0**52): 2 / 9,
+    }
+    for values, expected in spread.items():
+        [found] = aggregate(events, Rows(array([7]), array([10])), [Ask("variance", HOUR, np.array(values))])
+        np.testing.assert_allclose(found, [expected], rtol=1e-12)
+
+
+def test_two_windows_that_share_a_hop_and_asks_in_any_order_do_not_disturb_each_other():
+    events, rows, values = large_log(400, keys=3)
+    asks = [ask_for(op, window, values) for op in EVERY_OP for window in (Window(1000, 50), Window(5000, 50))]
+    alone = [aggregate(events, rows, [ask])[0].tobytes() for ask in asks]
+    assert [one.tobytes() for one in aggregate(events, rows, asks)] == alone
+    assert [one.tobytes() for one in aggregate(events, rows, asks[::-1])] == alone[::-1]
+
+
 def test_empty_log_and_no_rows_are_answered():
     nothing = array([])
     assert aggregate(Events(nothing, nothing, nothing), Rows(array([1]), array([5])), [Ask("count", HOUR)])[0].tolist() == [0]
@@ -218,9 +250,10 @@ ROW = Rows(array([7]), array([5]))
         (ONE, ROW, Ask("max", HOUR), "max of nothing: give the values"),
         (ONE, ROW, Ask("count", HOUR, np.array([1.0, 2.0])), r"values of shape \(2,\) for 1 events: give one each"),
         (ONE, ROW, Ask("last", HOUR, np.ones((1, 3))), "take vectors by the position of `last`"),
-        (ONE, ROW, Ask("median", HOUR, np.array([1.0])), "'median' is not an aggregate: ask for one of count, total, mean"),  # type: ignore[arg-type]
+        (ONE, ROW, Ask("median", HOUR, np.array([1.0])), "'median' is not an aggregate: ask for one of count, total, mean"),
         (Events(array([7]), array([1]), array([])), ROW, Ask("count", HOUR), "one key, at and known each; there are 1, 1 and 0"),
         (ONE, Rows(array([7, 7]), array([5])), Ask("count", HOUR), "one key and watermark each; there are 2 and 1"),
+        (ONE, ROW, Ask("variance", HOUR, np.array([1e200])), "have no variance: use a larger unit"),
         (
             Events(array([7, 7]), array([1, 2]), array([1, 2])),
             ROW,

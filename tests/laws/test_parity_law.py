@@ -23,6 +23,7 @@ from tests.features.shop import (
     BROWSING,
     ITEMS,
     ORDERING,
+    PATTERNS,
     PERSONS,
     Browse,
     Item,
@@ -80,7 +81,7 @@ def rows_of(draw: st.DrawFn, candidate: type | None) -> list[Row]:
 
 @st.composite
 def stories(draw: st.DrawFn) -> Story:
-    request, candidate, features = draw(st.sampled_from(((Browse, Item, BROWSING), (Order, None, ORDERING))))
+    request, candidate, features = draw(st.sampled_from(((Browse, Item, BROWSING), (Browse, Item, PATTERNS), (Order, None, ORDERING))))
     log = draw(logs())
     cuts = draw(st.sets(st.integers(1, len(log)), max_size=6)) | {len(log)} if log else {0}
     reads: list[tuple[int, int]] = []
