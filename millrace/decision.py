@@ -14,6 +14,9 @@ from millrace.types import Array, Columns, blank, runs, size, stack, take
 NOT_TAKEN = -1
 """The rank of a candidate that was considered and not taken."""
 
+FORGOTTEN = "(forgotten)"
+"""What stands where somebody was named who was forgotten since; nothing is counted, learned or recalled by it."""
+
 
 @dataclass(frozen=True)
 class Decisions:

@@ -13,7 +13,7 @@ import numpy as np
 
 from millrace.errors import DeclarationError, brief
 from millrace.expressions import Expr
-from millrace.types import Array
+from millrace.types import Array, micros
 
 E = TypeVar("E")
 
@@ -81,6 +81,11 @@ class Field(Expr):
         return kind_of(self.owner, self.name)
 
     @property
+    def is_private(self) -> bool:
+        """Whether it is `Private`: sealed where it is kept, and read by no feature."""
+        return _is_private(_hints(self.owner)[self.name])
+
+    @property
     def optional(self) -> bool:
         """Whether the value may be missing."""
         return _is_optional(_hints(self.owner)[self.name])
@@ -95,12 +100,12 @@ class Field(Expr):
         target = self.refers_to
         if target is None or name not in field_names(target):
             raise DeclarationError(f"{self.column} refers to nothing that has a field {name!r}")
-        return Field(target, name, self)
+        return readable(Field(target, name, self))
 
     def __getattr__(self, name: str) -> Field:
         target = None if name.startswith("_") else self.refers_to
         if target is not None and name in field_names(target):
-            return Field(target, name, self)
+            return readable(Field(target, name, self))
         if name.startswith("_"):
             raise AttributeError(name)
         if target is None:
@@ -112,12 +117,39 @@ def _no_field(owner: Any, name: str) -> str:
     return f"{owner.__name__} has no field {name}: it has {', '.join(field_names(owner))}"
 
 
+def readable(field: Field) -> Field:
+    """Return a field that a declaration may read.
+
+    Raises:
+        DeclarationError: It is private: what is made of it would carry it into snapshots, decisions and model files, unsealed.
+    """
+    try:
+        is_private = field.is_private
+    except NameError:  # what the class refers to stands further down; its plan reads the field once all is there
+        return field
+    if is_private:
+        raise DeclarationError(
+            f"{field.column} is Private: no key, condition, feature or outcome may read it; declare what may be learned from, such as"
+            f" a country or an age in years, as a field of its own"
+        )
+    return field
+
+
 def reference(hint: Any) -> type | None:
     """Return the class that a `Ref[...]` annotation points to, or None."""
+    return _marked(hint, "ref")
+
+
+def _is_private(hint: Any) -> bool:
+    return bool(_marked(hint, "private"))
+
+
+def _marked(hint: Any, mark: str) -> Any:
+    """Return what an annotation, or a part of it, was marked with under a name; None where it was not."""
     for part in (hint, *typing.get_args(hint)):
         for meta in getattr(part, "__metadata__", ()):
-            if isinstance(meta, msgspec.Meta) and meta.extra and "ref" in meta.extra:
-                return meta.extra["ref"]
+            if isinstance(meta, msgspec.Meta) and meta.extra and mark in meta.extra:
+                return meta.extra[mark]
     return None
 
 
@@ -157,20 +189,51 @@ def _hints(owner: type) -> dict[str, Any]:
 class Declared(msgspec.StructMeta):
     """The metaclass of Entity, Event and Request: a field read from the class is an expression, not a slot."""
 
-    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **settings: Any) -> Any:
-        """Make the class a frozen, keyword-only struct that refuses fields it does not know."""
+    def __new__(
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        *,
+        retain: str | None = None,
+        lag: str | None = None,
+        **settings: Any,
+    ) -> Any:
+        """Make the class a frozen, keyword-only struct that refuses fields it does not know.
+
+        Args:
+            name: Its name.
+            bases: What it is a kind of.
+            namespace: Its fields and attributes.
+            retain: How long the log keeps what happened, such as "400d"; None keeps all. Only of events and requests.
+            lag: How long after it happened what is recorded elsewhere is published, such as "6h" for a nightly table: imported history
+                was known so much later, unless the import says when. What arrives live is known when it arrives.
+            settings: Of the struct.
+
+        Raises:
+            DeclarationError: `retain` or `lag` is no duration; `retain` is of an entity, or `lag` of a request.
+        """
         settings = {"frozen": True, "kw_only": True, "forbid_unknown_fields": True, **settings}
-        return super().__new__(mcs, name, bases, namespace, **settings)
+        made = super().__new__(mcs, name, bases, namespace, **settings)
+        if retain is not None:
+            if issubclass(made, Entity):
+                raise DeclarationError(f"{name}: retain={retain!r}: what exists is kept, only events are dropped with time: leave it out")
+            made.__retained__ = micros(retain)  # type: ignore[attr-defined]
+        if lag is not None:
+            if issubclass(made, Request):
+                raise DeclarationError(f"{name}: lag={lag!r}: a request is known when it is asked, nothing of it comes later: leave it out")
+            made.__lag__ = micros(lag)  # type: ignore[attr-defined]
+        return made
 
     if not TYPE_CHECKING:
 
-        def __getattribute__(cls, name: str) -> Any:
+        def __getattribute__(cls, name: str) -> Any:  # noqa: N805 (of a metaclass)
             """Return the field expression for a field's name, and the ordinary attribute for any other."""
             if not name.startswith("_") and name in type.__getattribute__(cls, "__struct_fields__"):
-                return Field(cls, name)
+                return readable(Field(cls, name))
             return super().__getattribute__(name)
 
-        def __getattr__(cls, name: str) -> Any:
+        def __getattr__(cls, name: str) -> Any:  # noqa: N805 (of a metaclass)
             """Say which fields there are; asked for what the class has not."""
             raise AttributeError(name if name.startswith("_") else _no_field(cls, name))
 
@@ -179,6 +242,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeAliasType
 
     Ref = TypeAliasType("Ref", str, type_params=(E,))
+    Private = TypeAliasType("Private", E, type_params=(E,))
 else:
 
     class Ref:
@@ -198,6 +262,22 @@ else:
             if not (_is_a(target, Entity) or _is_a(target, Event)):
                 raise DeclarationError(f"Ref[{brief(target)}] refers to nothing that has an id: name an Entity or a Request class")
             return Annotated[str, msgspec.Meta(extra={"ref": target})]
+
+    class Private:
+        """`Private[str]`: text about a person, such as an address: sealed where it is kept, and gone when the person is forgotten."""
+
+        def __class_getitem__(cls, kind: type) -> Any:
+            """Return the annotation of a private field.
+
+            Raises:
+                DeclarationError: It is not text.
+            """
+            if kind is not str:
+                raise DeclarationError(
+                    f"Private[{brief(kind)}] cannot be: a private field is text, Private[str] or Private[str] | None;"
+                    f" nothing computes with it, so write numbers and instants as text"
+                )
+            return Annotated[str, msgspec.Meta(extra={"private": True})]
 
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -227,7 +307,8 @@ C = TypeVar("C", bound=Entity)
 class Shown(Event, Generic[R, C]):
     """The decision log read as events: `Shown[Refresh, Video]` has the request's fields, the candidate, its rank and the action.
 
-    An event is one row that was taken. `request` is the id of what was asked; `at` is when; `rank` counts from 0, the best place.
+    Private fields of the request are left out. An event is one row that was taken. `request` is the id of what was asked; `at` is when;
+    `rank` counts from 0, the best place.
     """
 
     request: str = ""
@@ -257,13 +338,24 @@ _SHOWN: dict[tuple[type, type], Any] = {}
 
 
 def _shown(request: type, candidate: type) -> Any:
-    hints = {name: hint for name, hint in _hints(request).items() if name not in ("id", "at")}
+    hints = {name: hint for name, hint in _hints(request).items() if name not in ("id", "at") and not _is_private(hint)}
     hints |= {"request": Ref[request], "candidate": Ref[candidate]}
     namespace: dict[str, Any] = {"__annotations__": hints, "__module__": request.__module__}
     namespace["__doc__"] = f"What a {request.__name__} was shown of {candidate.__name__}."
     made = Declared(f"Shown[{request.__name__}, {candidate.__name__}]", (Shown,), namespace)
     made.__shows__ = (request, candidate)
     return made
+
+
+def retention(stream: type) -> int | None:
+    """Return how long the log keeps a class of events, in microseconds; None when it keeps all. What was shown is kept as its request."""
+    pair = shows(stream)
+    return getattr(pair[0] if pair else stream, "__retained__", None)
+
+
+def lag(owner: type) -> int:
+    """Return how long after it happened what is of a class is published, in microseconds; 0 where nothing was declared."""
+    return getattr(owner, "__lag__", 0)
 
 
 def shows(stream: type) -> tuple[type, type] | None:
@@ -274,6 +366,11 @@ def shows(stream: type) -> tuple[type, type] | None:
 def field_names(owner: Any) -> tuple[str, ...]:
     """Return the names of a class's fields, `id` and `at` among them."""
     return owner.__struct_fields__
+
+
+def private_fields(owner: Any) -> tuple[str, ...]:
+    """Return the names of a class's `Private` fields."""
+    return tuple(name for name in field_names(owner) if Field(owner, name).is_private)
 
 
 def references(owner: Any, target: type | None = None) -> list[Field]:

@@ -96,7 +96,7 @@ def _act_has_a_score(loaded: Loaded) -> Iterator[Problem]:
 
 def _rules_go_by_numbers(loaded: Loaded) -> Iterator[Problem]:
     for one in loaded.of(Rules):
-        what = one.by.value if isinstance(one.by, Aggregate) and one.by.op == "last" else one.by
+        what = one.by.value if isinstance(one.by, Aggregate) and one.by.is_value else one.by
         if isinstance(what, Field) and what.kind in ("text", "bytes"):
             yield one, f"{what.column} is {what.kind}, and Rules(...) scores by a number: pass an aggregate, or a @feature function of it"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from millrace.checks.rule import Problem, Rule, chosen, stages
 from millrace.errors import DeclarationError, MillraceError, brief
 from millrace.evaluation.metrics import metric
+from millrace.features.learned import Learned
 from millrace.features.values import kind_of as kind_of_value
 from millrace.loaded import Loaded
 from millrace.models.declare import Decided, Judged, Model, Outcome, Pairs
@@ -101,7 +102,7 @@ def _models_are_bound(loaded: Loaded) -> Iterator[Problem]:
     for pipeline, stage, _ in stages(loaded):
         if isinstance(stage, Score) and loaded.name_of(stage.model).startswith(f"{loaded.name_of(stage)}."):
             yield pipeline, "a model in it has no name for its versions to be kept under: bind it first, as in ranker = Model(...)"
-    for one in loaded.of(Factorized):
+    for one in loaded.of((Factorized, Learned)):
         if loaded.name_of(one.model).startswith(f"{loaded.name_of(one)}."):
             yield one, "its model has no name for its versions to be kept under: bind it first, as in nearby = Model(...)"
 

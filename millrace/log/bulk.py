@@ -13,8 +13,9 @@ from millrace.log.appending import WATERMARK, raise_watermark
 from millrace.log.codec import Codec
 from millrace.log.comparing import conflict, first_difference, first_rows, keys, offence
 from millrace.log.decisions import DECISION
+from millrace.log.settling import too_old
 from millrace.log.store import Store
-from millrace.types import Array, Columns, moment, size, take
+from millrace.types import EVER, Array, Columns, moment, size, take
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def load(store: Store, codec: Codec, rows: Columns, whole: bool) -> Loaded:
         whole: Whether to refuse all rows when there are conflicts among them, instead of only those.
 
     Raises:
+        BadInput: A row happened before what the log keeps of its stream.
         Conflict: There are conflicts; or a row would become known before a decision that could have seen it, which was made without it.
         Unavailable: The disk is full or fails; nothing was written.
     """
@@ -50,6 +52,9 @@ def load(store: Store, codec: Codec, rows: Columns, whole: bool) -> Loaded:
     if n == 0:
         return Loaded(~is_held, is_held, conflicts)
     with store.transaction() as db:
+        oldest, floor = int(np.argmin(rows["at"])), inbox.floors(db).get(codec.name, EVER)
+        if rows["at"][oldest] < floor:
+            raise too_old(codec, rows["id"][oldest], rows["at"][oldest], floor)
         rows = {**rows, "position": _positions(rows["known"], inbox.heights(db)[0] + 1)}
         held = inbox.claim(db, codec.name, keys(codec, rows), rows["position"].tolist())
         again = np.array(list(held), dtype=np.int64)
@@ -79,7 +84,8 @@ def _add(store: Store, db: sqlite3.Connection, codec: Codec, rows: Columns) -> N
             f"{codec.name} {rows['id'][0]} would become known at {moment(rows['known'][0])}, and decisions up to {moment(watermark)} were"
             " made without it: import it with known='now', or into a log without decisions"
         )
+    hidden = codec.sealed(rows)
     for start in range(0, size(rows), codec.part_rows):
-        inbox.register(db, lake.write_part(store.lake, codec, take(rows, slice(start, start + codec.part_rows))))
+        inbox.register(db, lake.write_part(store.lake, codec, take(hidden, slice(start, start + codec.part_rows))))
     if codec.name == DECISION:
         raise_watermark(db, rows)

@@ -12,7 +12,8 @@ import numpy as np
 
 from millrace.errors import BadInput, MillraceError
 from millrace.log.kinds import Instant, Integer, Kind, Text, refusal
-from millrace.schema import Entity
+from millrace.log.private import Sealing
+from millrace.schema import Entity, Event, private_fields
 from millrace.types import Array, Columns, objects
 
 RECORD: dict[str, Kind] = {"position": Integer(), "known": Instant(), "id": Text(), "at": Instant()}
@@ -49,7 +50,9 @@ class Codec:
         item: The class of its items.
         held: Its columns beside those of `RECORD`, by name.
         kinds: The kinds of all its columns, by name.
+        private: Which of its fields are `Private`.
         is_dated: Whether (id, at) identifies a record, as it does the updates of an entity; else the id alone.
+        sealing: How its private fields are sealed; None where it has none, or keeps no records.
         part_rows: How many rows a file of the lake may hold.
         group_rows: How many rows of a file are read together when one of them is looked up.
     """
@@ -57,9 +60,11 @@ class Codec:
     def __init__(self, item: Any, name: str, held: Mapping[str, Held], part_rows: int = 1_000_000, group_rows: int = 32_768) -> None:
         self.name = name
         self.item = item
+        self.sealing: Sealing | None = None
         self.held = dict(held)
         self.kinds: dict[str, Kind] = {**RECORD, **{field: one.kind for field, one in held.items()}}
         self.is_dated = issubclass(item, Entity)
+        self.private = private_fields(item) if issubclass(item, Entity | Event) else ()
         self.part_rows = part_rows
         self.group_rows = group_rows
         self._encode = msgspec.json.Encoder().encode
@@ -117,27 +122,46 @@ class Codec:
             place, why = refusal(kind, values) or (0, str(error))
             raise self.bad(place, name, why) from None
 
+    def sealed_bodies(self, items: Sequence[Any], rows: Columns) -> list[bytes]:
+        """Return the JSON bodies of items whose columns are `rows`, what is private in them sealed."""
+        if self.sealing is None:
+            return self.encode(items)
+        columns = self.sealing.seal(rows)
+        hidden = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        return self.encode([msgspec.structs.replace(item, **one) for item, one in zip(items, hidden, strict=True)])
+
+    def sealed(self, rows: Columns) -> Columns:
+        """Return whole rows with what is private in them sealed."""
+        return rows if self.sealing is None else {**rows, **self.sealing.seal(rows)}
+
+    def opened(self, columns: dict[str, Array]) -> dict[str, Array]:
+        """Return stored columns with what is private in them opened."""
+        return columns if self.sealing is None else self.sealing.open(columns)
+
     def decode(self, bodies: Sequence[bytes], fields: Iterable[str]) -> dict[str, Array]:
         """Return the named fields of stored JSON bodies as columns; what they do not need is skipped, not decoded.
 
         Raises:
-            MillraceError: The class has changed so that a stored body no longer fits it.
+            MillraceError: The class has changed so that a stored body no longer fits it, or a private field cannot be opened.
         """
+        return self.opened(self._decoded(bodies, fields))
+
+    def _decoded(self, bodies: Sequence[bytes], fields: Iterable[str]) -> dict[str, Array]:
         wanted = {name: self.held[name] for name in fields if name in self.held}
         if not wanted:
             return {}
         try:
             items = self._decoder(wanted.values()).decode(_array(bodies))
-        except msgspec.DecodeError as error:
+            return {name: one.kind.column(list(map(one.read, items))) for name, one in wanted.items()}
+        except (msgspec.DecodeError, OverflowError) as error:
             raise MillraceError(
                 f"a stored {self.name} no longer fits its class: {error}; give the field its old type, or a default"
             ) from None
-        return {name: one.kind.column(list(map(one.read, items))) for name, one in wanted.items()}
 
     def stored(self, bodies: Sequence[bytes]) -> dict[str, Array]:
-        """Return all fields of stored bodies, on their way to the lake: where the record itself is one, it stays the JSON it is."""
+        """Return all fields of stored bodies, on their way to the lake: what is sealed stays so, a record that is one the JSON it is."""
         whole = [name for name, one in self.held.items() if not one.needs]
-        parts = self.decode(bodies, [name for name in self.held if name not in whole])
+        parts = self._decoded(bodies, [name for name in self.held if name not in whole])
         return {name: objects(bodies) if name in whole else parts[name] for name in self.held}
 
     def _decoder(self, wanted: Iterable[Held]) -> msgspec.json.Decoder[Any]:
@@ -177,6 +201,11 @@ class Codec:
     def empty(self, fields: Iterable[str]) -> dict[str, Array]:
         """Return no rows, a typed column per field."""
         return {name: np.empty(0, dtype=self.kinds[name].dtype) for name in fields}
+
+    @property
+    def public(self) -> list[str]:
+        """Its columns but the private ones: what is read where nobody says which."""
+        return [name for name in self.held if name not in self.private]
 
     def chosen(self, fields: Iterable[str] | None) -> list[str]:
         """Return the columns to read for `fields`: those of the record always, then these, or all for None.

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from millrace.log.codec import REQUIRED, Held
-from millrace.log.kinds import EXACT, Flag, Instant, Integer, Kind, Number, Text, is_no_instant
+from millrace.log.kinds import EXACT, LARGEST, Flag, Instant, Integer, Kind, Number, Text, is_no_instant
 from millrace.types import Array
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ MISSING = "missing"
 WRONG = "wrong type"
 NOT_FINITE = "not a finite number"
 TOO_LARGE = "too large"
+TOO_LONG = "too long"
 NAIVE = "no time zone"
 NO_INSTANT = "not an instant"
 NO_SUCH_TIME = "never happened or happened twice in its time zone"
@@ -63,6 +64,8 @@ def converted(held: Held, raw: Any, zone: str | None = None, hint: Any = None, i
         why[fits & ~np.isfinite(column)] = NOT_FINITE
         if isinstance(held.kind, Integer):
             why[fits & (np.abs(column) >= EXACT)] = TOO_LARGE
+    if isinstance(held.kind, Text):
+        why[fits & np.array([isinstance(value, str | bytes) and len(value) > LARGEST for value in column.tolist()], dtype=bool)] = TOO_LONG
     if isinstance(held.kind, Instant):
         why[fits & is_no_instant(column)] = NO_INSTANT
     if _limits(hint):

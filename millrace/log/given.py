@@ -8,8 +8,9 @@ import numpy as np
 
 from millrace.errors import BadInput
 from millrace.log.codec import REQUIRED, Codec
-from millrace.log.kinds import NO_INSTANT, Instant, Text, is_no_instant
+from millrace.log.kinds import LARGEST, NO_INSTANT, Instant, Text, is_no_instant
 from millrace.log.settling import AHEAD
+from millrace.schema import lag
 from millrace.types import Array, Columns, moment, size
 
 
@@ -36,7 +37,7 @@ def whole_rows(codec: Codec, columns: Columns) -> dict[str, Array]:
             out[name] = codec.missing(name, n)
         elif name not in ("position", "known"):
             raise BadInput(f"{codec.name}.{name} is required: give it a column", field=name)
-    out.setdefault("known", out["at"])
+    out.setdefault("known", out["at"] + lag(codec.item))
     early = np.flatnonzero(out["at"] - out["known"] > AHEAD)
     if len(early):
         raise _bad(codec, "at", early[0], f"{moment(out['at'][early[0]])} is after it became known")
@@ -55,8 +56,18 @@ def _typed(codec: Codec, name: str, column: Array, n: int) -> Array:
     typed = column.astype(wanted)
     wrong = np.flatnonzero(_wrong(codec, name, typed))
     if len(wrong):
-        raise _bad(codec, name, wrong[0], f"{typed[wrong[0]]!r} cannot be its value")
+        shown = "what was given" if name in codec.private else repr(typed[wrong[0]])
+        raise _bad(codec, name, wrong[0], f"{shown} cannot be its value")
+    if isinstance(codec.kinds[name], Text):
+        _none_is_too_large(codec, name, typed)
     return typed
+
+
+def _none_is_too_large(codec: Codec, name: str, column: Array) -> None:
+    for row, value in enumerate(column.tolist()):
+        if value is not None and len(value) > LARGEST:
+            said = f"it takes {len(value) / 1e6:.1f} MB, a value at most {LARGEST // 1_000_000} MB"
+            raise _bad(codec, name, row, f"{said}: keep what is large elsewhere, and log where")
 
 
 def _wrong(codec: Codec, name: str, column: Array) -> Array:

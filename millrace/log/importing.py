@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,12 +21,13 @@ from millrace.log.log import Log
 from millrace.log.plan import AT, Plan
 from millrace.log.rejected import Rejected
 from millrace.log.sources import Source, source
-from millrace.types import Array, Columns, take
+from millrace.types import EVER, Array, Columns, take
 
 Progress = Callable[[float, int], object]
 """Told after each chunk: the share of the file that has been read, from 0 to 1, and the number of its rows."""
 
 _ROWS = 100_000
+TOO_OLD = "older than what the log keeps"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def import_file(
         path: The file: `.parquet`, `.csv`, `.tsv`, `.jsonl` or `.ndjson`, text also with `.gz`.
         mapping: Columns of the file by field.
         constants: Values by field, the same for all rows.
-        known: When the rows became known: `"at"` (when they happened), `"now"`, or a column of the file.
+        known: When the rows became known: `"at"` (when they happened, or as much later as the class declares its `lag`), `"now"`, or a
+            column of the file.
         timezone: The time zone of instants that do not say theirs, such as "UTC"; without one, rows with such instants are set aside.
         now: The instant of the import, in microseconds since 1970 UTC: for `known="now"`, to refuse the future, and to name the file of
             rejected rows.
@@ -91,7 +93,7 @@ def import_file(
     def keep(rows: dict[str, Array]) -> Loaded:
         return load(log.store, codec, rows, whole=False)
 
-    return _run(file, plan, keep, Rejected(log.store.folder, codec.name, now), progress)
+    return _run(file, plan, keep, Rejected(log.store.folder, codec.name, now), progress, log.retained().get(codec.name, EVER))
 
 
 def import_decisions(
@@ -132,7 +134,7 @@ def import_decisions(
         conflicts[right], added[right], duplicates[right] = made.conflicts, made.added, made.duplicates
         return Loaded(added, duplicates, conflicts)
 
-    return _run(file, plan, keep, Rejected(log.store.folder, codec.name, now), progress)
+    return _run(file, plan, keep, Rejected(log.store.folder, codec.name, now), progress, log.retained().get(codec.name, EVER))
 
 
 def _decided(codec: Codec, system: str, rows: Columns) -> dict[str, Array]:
@@ -157,16 +159,26 @@ def _decided(codec: Codec, system: str, rows: Columns) -> dict[str, Array]:
     return {**codec.columns(decisions), "known": rows["known"]}
 
 
+UNKEPT = "(private)"
+"""What is set aside in the place of a private value, or of a whole row that may hold one and cannot be read."""
+
+
+def _kept(row: Mapping[str, Any], private: Collection[str]) -> Mapping[str, Any]:
+    """Return a row as it is set aside: in clear, so without what is private in it."""
+    return {column: UNKEPT if column in private else value for column, value in row.items()} if private else row
+
+
 def _run(
-    file: Source, plan: Plan, keep: Callable[[dict[str, Array]], Loaded], rejected: Rejected, progress: Progress | None
+    file: Source, plan: Plan, keep: Callable[[dict[str, Array]], Loaded], rejected: Rejected, progress: Progress | None, floor: int
 ) -> ImportReport:
     ids = ContentIds(plan.content)
     rows = added = duplicates = 0
     try:
         for chunk in file.chunks():
             for one in chunk.unreadable:
-                rejected.add(one.number, one.reason, one.row)
+                rejected.add(one.number, one.reason, UNKEPT if plan.private else one.row)
             columns, faults = plan.rows(chunk)
+            faults[(faults == "") & (columns["at"] < floor)] = TOO_OLD
             right = np.flatnonzero(faults == "")
             some = take(columns, right)
             nameless = some["id"] == ""
@@ -174,7 +186,7 @@ def _run(
             loaded = keep(some)
             faults[right] = [field and f"id used before with other content ({field})" for field in loaded.conflicts]
             for place in np.flatnonzero(faults != "").tolist():
-                rejected.add(chunk.numbers[place], faults[place], chunk.row(place))
+                rejected.add(chunk.numbers[place], faults[place], _kept(chunk.row(place), plan.private))
             rejected.sync()  # before the next chunk: what was set aside is as durable as what was taken
             rows += len(chunk.numbers) + len(chunk.unreadable)
             added += int(loaded.added.sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -27,6 +28,11 @@ CREATE TABLE parts (file TEXT PRIMARY KEY, stream TEXT NOT NULL, rows INTEGER NO
                     oldest INTEGER NOT NULL, newest INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
+_SHAPES = "CREATE TABLE IF NOT EXISTS shapes (stream TEXT PRIMARY KEY, shape TEXT NOT NULL) WITHOUT ROWID"
+"""What each class was when the log was last opened to write; logs of before have none, and reading them needs none."""
+
+_POSITION, _KNOWN = "position", "known"
+"""The facts that remember the heights of the log where records were taken out of it."""
 
 
 def connect(path: Path, write: bool) -> sqlite3.Connection:
@@ -35,7 +41,7 @@ def connect(path: Path, write: bool) -> sqlite3.Connection:
     Raises:
         MillraceError: It was made by a later version of this library, or there is nothing in it to read.
     """
-    mode = "rwc" if write else "ro"
+    mode = "rwc" if write else "ro&immutable=1" if _cannot_change(path) else "ro"
     db = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=60)
     try:
         if write:
@@ -50,6 +56,12 @@ def connect(path: Path, write: bool) -> sqlite3.Connection:
     return db
 
 
+def _cannot_change(path: Path) -> bool:
+    """Return whether nobody can write beside a database, as to a disk that is mounted read-only: SQLite must not try to, either."""
+    is_read_only = path.exists() and os.statvfs(path).f_flag & os.ST_RDONLY
+    return bool(is_read_only) and not path.with_name(f"{path.name}-wal").exists()
+
+
 def _check(db: sqlite3.Connection, path: Path, write: bool) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version > FORMAT:
@@ -58,6 +70,8 @@ def _check(db: sqlite3.Connection, path: Path, write: bool) -> None:
         raise MillraceError(f"{path}-wal or {path} was cut off: there is nothing in them; restore both from a backup")
     if version == 0:
         db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT")
+    if write:
+        db.execute(_SHAPES)
 
 
 def claim(db: sqlite3.Connection, stream: str, keys: Sequence[tuple[str, int]], positions: Sequence[int]) -> dict[int, int]:
@@ -149,6 +163,22 @@ def records_at(db: sqlite3.Connection, positions: Sequence[int]) -> list[Record]
     ).fetchall()
 
 
+def streams(db: sqlite3.Connection) -> set[str]:
+    """Return the streams that have records in the inbox."""
+    return {stream for (stream,) in db.execute("SELECT DISTINCT stream FROM inbox")}
+
+
+def drop(db: sqlite3.Connection, stream: str, records: Sequence[tuple[str, int]]) -> None:
+    """Delete records of a stream, (id, position), wherever they lie, and who holds their ids."""
+    db.executemany("DELETE FROM inbox WHERE position = ?", [(position,) for _, position in records])
+    db.executemany("DELETE FROM ids WHERE stream = ? AND id = ? AND position = ?", [(stream, id_, position) for id_, position in records])
+
+
+def replace(db: sqlite3.Connection, position: int, body: bytes) -> None:
+    """Put another body in the place of a record's."""
+    db.execute("UPDATE inbox SET body = ? WHERE position = ?", (body, position))
+
+
 def _json(values: Any) -> str:
     return msgspec.json.encode(values).decode()
 
@@ -187,14 +217,57 @@ def fact(db: sqlite3.Connection, name: str) -> int | None:
     return row[0] if row else None
 
 
+def shapes(db: sqlite3.Connection) -> dict[str, str]:
+    """Return what is known of the class of each stream, as JSON."""
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'shapes'").fetchone():
+        return {}
+    return dict(db.execute("SELECT stream, shape FROM shapes"))
+
+
+def keep_shape(db: sqlite3.Connection, stream: str, shape: str) -> None:
+    """Remember what the class of a stream is, as JSON."""
+    db.execute("INSERT OR REPLACE INTO shapes VALUES (?, ?)", (stream, shape))
+
+
+def holds(db: sqlite3.Connection, stream: str) -> bool:
+    """Return whether a stream has records."""
+    return db.execute("SELECT 1 FROM ids WHERE stream = ? LIMIT 1", (stream,)).fetchone() is not None
+
+
 def heights(db: sqlite3.Connection) -> tuple[int, int | None]:
     """Return the highest position and the latest `known` of the log; (0, None) for an empty one."""
     found = db.execute(
         "SELECT max(position), max(known) FROM ("
         " SELECT * FROM (SELECT position, known FROM inbox ORDER BY position DESC LIMIT 1)"
-        " UNION ALL SELECT max(last), max(newest) FROM parts)"
+        " UNION ALL SELECT max(last), max(newest) FROM parts"
+        " UNION ALL SELECT (SELECT value FROM facts WHERE name = ?), (SELECT value FROM facts WHERE name = ?))",
+        (_POSITION, _KNOWN),
     ).fetchone()
     return found[0] or 0, found[1]
+
+
+def keep_heights(db: sqlite3.Connection) -> None:
+    """Remember the heights of the log before records are taken out of it: time goes forward, and no position is given twice."""
+    position, known = heights(db)
+    if known is not None:
+        raise_fact(db, _POSITION, position)
+        raise_fact(db, _KNOWN, known)
+
+
+def floor_of(stream: str) -> str:
+    """Return the name of the fact that says from which instant on a stream's events are kept, microseconds since 1970 UTC."""
+    return f"floor of {stream}"
+
+
+def floors(db: sqlite3.Connection) -> dict[str, int]:
+    """Return from which instant on a stream's events are kept, for the streams that do not keep all."""
+    found = db.execute("SELECT substr(name, ?), value FROM facts WHERE name GLOB ?", (len(floor_of("")) + 1, floor_of("*")))
+    return dict(found.fetchall())
+
+
+def forget_ids(db: sqlite3.Connection, stream: str, ids: Sequence[str]) -> None:
+    """Forget ids of a stream of events: the records that hold them are dropped."""
+    db.executemany("DELETE FROM ids WHERE stream = ? AND id = ? AND at = 0", [(stream, id_) for id_ in ids])
 
 
 def counts(db: sqlite3.Connection) -> dict[str, int]:

@@ -24,6 +24,9 @@ FIRST, LAST = instant(datetime.min.replace(tzinfo=UTC)), instant(datetime.max.re
 EXACT = 2**53
 """From here on a float64 column no longer tells two integers apart."""
 
+LARGEST = 4_000_000
+"""How many bytes a record may take as JSON, and a text or bytes alone in a file that is imported."""
+
 
 class Kind(Protocol):
     """One kind of value; `dtype` is the NumPy type of its column."""

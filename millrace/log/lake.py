@@ -34,7 +34,7 @@ def write_part(lake: Path, codec: Codec, rows: Columns) -> Part:
     Args:
         lake: The lake's folder.
         codec: The stream's codec.
-        rows: Whole rows sorted by (known, position), at least one.
+        rows: Whole rows, what is private in them sealed, sorted by (known, position), at least one.
     """
     known, position = rows["known"], rows["position"]
     first, last = int(position.min()), int(position.max())
@@ -118,7 +118,7 @@ def first_keys(lake: Path, part: Part, span: Span, n: int) -> tuple[Array, Array
             if newest < span.after[0] or found >= n:
                 continue
             keys = file.read_row_group(group, columns=["known", "position"])
-            some, where = _integers(keys["known"]), _integers(keys["position"])
+            some, where = integers(keys["known"]), integers(keys["position"])
             inside = span.mask(some, where)
             known.append(some[inside])
             position.append(where[inside])
@@ -155,14 +155,15 @@ def _rows(
     """Return columns of the rows of row groups that `keep` marks by `known` and `position`; fields younger than the file have defaults."""
     there = set(file.schema_arrow.names)
     table = file.read_row_groups(groups, columns=[name for name in fields if name in there])
-    kept = keep(_integers(table["known"]), _integers(table["position"]))
+    kept = keep(integers(table["known"]), integers(table["position"]))
     if not kept.all():  # before the columns are made, which costs most
         table = table.filter(kept)
-    rows = columns_of(codec, table)
+    rows = codec.opened(columns_of(codec, table))
     return {name: rows[name] if name in rows else codec.missing(name, len(table)) for name in fields}
 
 
-def _integers(column: Any) -> Array:
+def integers(column: Any) -> Array:
+    """Return an Arrow column of integers or instants as int64."""
     return column.to_numpy().view(np.int64)
 
 
@@ -185,6 +186,53 @@ def merge(lake: Path, codec: Codec, parts: Sequence[Part]) -> Part:
     name = file_name(codec.name, first, last, len(table))
     write_file(lake / name, table, codec.group_rows)
     return Part(name, codec.name, len(table), first, last, min(part.oldest for part in parts), max(part.newest for part in parts))
+
+
+def rewrite(lake: Path, codec: Codec, part: Part, keep: Callable[[Any], Array]) -> Part | None:
+    """Write the rows of a part that `keep` marks in its Arrow table as a file of its own, fields the class no longer has among them.
+
+    Returns:
+        The new part, to be registered in the place of the old one; None when no row is left.
+    """
+    with _opened(lake / part.file) as file:
+        table = file.read()
+    left = table.filter(keep(table))
+    if not len(left):
+        return None
+    known, position = integers(left["known"]), integers(left["position"])
+    first, last = int(position.min()), int(position.max())
+    made = Part(file_name(codec.name, first, last, len(left)), codec.name, len(left), first, last, int(known[0]), int(known[-1]))
+    if made.file != part.file:
+        write_file(lake / made.file, left, codec.group_rows)
+    return made
+
+
+def table(lake: Path, part: Part, choose: Callable[[Any], Sequence[str]] | None = None) -> Any:
+    """Return a part as an Arrow table: all of it, or the columns that `choose` names given the file's schema.
+
+    Raises:
+        PartGone: The file is not there.
+        MillraceError: It is damaged.
+    """
+    with _opened(lake / part.file) as file:
+        return file.read(None if choose is None else choose(file.schema_arrow))
+
+
+def replacement(lake: Path, part: Part, rows: Any, group_rows: int) -> Part:
+    """Write an Arrow table, at least a row of a part in its order, as a file to be registered in its place."""
+    known, position = integers(rows["known"]), integers(rows["position"])
+    first, last = int(position.min()), int(position.max())
+    name = file_name(part.stream, first, last, len(rows))
+    while (lake / name).exists():  # that of the part itself, when rows were altered and none is gone
+        name = name.replace(".parquet", "-altered.parquet")
+    write_file(lake / name, rows, group_rows)
+    return Part(name, part.stream, len(rows), first, last, int(known[0]), int(known[-1]))
+
+
+def least(lake: Path, part: Part, column: str) -> int:
+    """Return the lowest value of an integer or instant column in a part."""
+    with _opened(lake / part.file) as file:
+        return min(low for _, low, _ in _bounds(file, column))
 
 
 def discard(lake: Path, parts: Sequence[Part]) -> None:

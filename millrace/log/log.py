@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,9 +13,12 @@ from millrace.log.appending import Receipt, commit
 from millrace.log.bulk import Loaded, load
 from millrace.log.compaction import Compacted, compact
 from millrace.log.decisions import DECISION
+from millrace.log.forget import FORGOTTEN_COUNT
 from millrace.log.given import whole_rows
+from millrace.log.keys import Keyring
 from millrace.log.order import Span
 from millrace.log.replay import replay
+from millrace.log.retention import retain
 from millrace.log.shown import read_shown
 from millrace.log.store import Store
 from millrace.log.streams import Streams
@@ -59,12 +62,12 @@ class Log:
             read_only: Whether to leave writing to another process.
 
         Raises:
-            Conflict: Another process is writing to it.
+            Conflict: Another process is writing to it, or a class has changed in a way that its records cannot follow.
             DeclarationError: Two classes share a name, or a field has a name that every record uses.
             NotFound: There is none to read.
             MillraceError: It is damaged; the message names the file.
         """
-        return cls(Store(Path(folder), Streams(streams), read_only))
+        return cls(Store(Path(folder), Streams(streams, Keyring(Path(folder))), read_only))
 
     def append(self, items: Sequence[Any], known: int, at: Sequence[int | None] | None = None) -> Receipt:
         """Append events, requests, entities and decisions, all in one commit, on disk when this returns.
@@ -93,7 +96,8 @@ class Log:
 
         Args:
             stream: An Event, Request or Entity class.
-            columns: `id` (not empty), `at`, the fields without a default, and `known` if it is not `at`; instants in microseconds.
+            columns: `id` (not empty), `at`, the fields without a default, and `known` if it is not `at` (and the lag of
+                the class, if it has one); instants in microseconds.
 
         Raises:
             BadInput: A column is missing, unknown or holds what it cannot.
@@ -115,7 +119,7 @@ class Log:
 
         Args:
             stream: An Event, Request or Entity class, `Decision`, or `Shown[Request, Entity]`: an event per row that decisions took.
-            fields: Which fields to read, all by default.
+            fields: Which fields to read, all but the private ones by default.
             known_from: Only what became known at this instant or later, microseconds since 1970 UTC.
             known_until: Only what became known before this instant.
             after_position: Only what was appended after this position.
@@ -149,6 +153,7 @@ class Log:
         known_until: int | None = None,
         chunk: int = 100_000,
         streams: Iterable[type] | None = None,
+        fields: Mapping[type, Iterable[str]] | None = None,
     ) -> Iterator[dict[str, dict[str, Array]]]:
         """Yield all records in the order they became known, as columns by stream, chunk after chunk in bounded memory.
 
@@ -160,11 +165,12 @@ class Log:
             known_until: Only what became known before this instant, microseconds since 1970 UTC.
             chunk: About how many records to yield at a time.
             streams: Which classes, `Shown[...]` among them if wanted; by default all of the log and the decisions.
+            fields: Which fields of each class, beside `id`, `at`, `known` and `position`; of others all but the private ones.
         """
         if chunk < 1:
             raise BadInput(f"chunk = {chunk}: read at least one record at a time", field="chunk")
         asked = [codec.item for codec in self.store.streams] if streams is None else list(streams)
-        return replay(self.store, asked, Span.of(None, known_until, after_position), chunk)
+        return replay(self.store, asked, Span.of(None, known_until, after_position), chunk, fields)
 
     def compact(self, slice_rows: int = 100_000, fan_in: int = 8) -> Compacted:
         """Move all records to Parquet files and merge small files; what is read stays the same, and a crash at any instant harms nothing.
@@ -177,6 +183,28 @@ class Log:
             raise BadInput(f"slice_rows = {slice_rows}, fan_in = {fan_in}: at least 1 and 2", field="slice_rows")
         return compact(self.store, slice_rows, fan_in)
 
+    def retain(self, cutoffs: Mapping[str, int]) -> dict[str, int]:
+        """Drop the compacted records of events that happened before an instant, and refuse such events from now on.
+
+        Args:
+            cutoffs: By the name of an event stream or `decision`, the first instant that is kept, microseconds since 1970 UTC.
+
+        Returns:
+            By stream, how many records were dropped.
+
+        Raises:
+            BadInput: A stream is one of entities, whose state is made of all their updates, or none of the log.
+        """
+        for name in cutoffs:
+            if name not in self.store.streams or self.store.streams[name].is_dated:
+                raise BadInput(f"{name} is no stream of events of this log: what exists is kept whole", field=name)
+        return retain(self.store, cutoffs)
+
+    def retained(self) -> dict[str, int]:
+        """Return from which instant on events are kept, by stream, for the streams that do not keep all."""
+        with self.store.view() as db:
+            return inbox.floors(db)
+
     @property
     def position(self) -> int:
         """The position of the last record; 0 before the first."""
@@ -186,6 +214,12 @@ class Log:
     def last_known(self) -> int:
         """The latest `known` of all records, microseconds since 1970 UTC; `EVER` before the first."""
         return self.store.heights()[1]
+
+    @property
+    def forgotten(self) -> int:
+        """How often somebody was forgotten: what was read before that may hold what is no longer there."""
+        with self.store.view() as db:
+            return inbox.fact(db, FORGOTTEN_COUNT) or 0
 
     def counts(self) -> dict[str, int]:
         """Return the number of records by stream, for the streams that have any."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from millrace.errors import Conflict
+
+_FILE = "acknowledged"
 
 
 class WriterLock:
@@ -31,6 +34,15 @@ class WriterLock:
         os.close(self._file)
 
 
+def put(folder: Path, position: int) -> None:
+    """Make the mark of a log that is being made of copies: its last record is acknowledged."""
+    (folder / _FILE).write_bytes(_written(position))
+
+
+def _written(position: int) -> bytes:
+    return b"%020d\n" % position
+
+
 class Mark:
     """The last position acknowledged, in a small file of its own.
 
@@ -39,7 +51,7 @@ class Mark:
     """
 
     def __init__(self, folder: Path, write: bool) -> None:
-        self._path = folder / "acknowledged"
+        self._path = folder / _FILE
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644) if write else None
 
     def read(self) -> int:
@@ -50,9 +62,10 @@ class Mark:
             return 0
 
     def write(self, position: int) -> None:
-        """Put down the last position acknowledged."""
+        """Put down the last position acknowledged, if the disk takes it: the records are there, and a mark that is behind harms nothing."""
         if self._file is not None:
-            os.pwrite(self._file, b"%020d\n" % position, 0)
+            with suppress(OSError):
+                os.pwrite(self._file, _written(position), 0)
 
     def close(self) -> None:
         """Close the file."""

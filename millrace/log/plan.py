@@ -15,7 +15,7 @@ from millrace.log.converting import converted
 from millrace.log.kinds import NO_INSTANT, Instant, Text
 from millrace.log.settling import AHEAD
 from millrace.log.sources import Chunk
-from millrace.schema import Field
+from millrace.schema import Field, lag
 from millrace.types import Array
 
 AT = "at"
@@ -99,6 +99,11 @@ class Plan:
         return converted(self._held[name], raw, self._zone, self._hints.get(name), is_key)
 
     @property
+    def private(self) -> set[str]:
+        """The columns that private fields are taken from."""
+        return {column for name, column in self._columns.items() if name in self._codec.private}
+
+    @property
     def content(self) -> list[str]:
         """What the file or a constant gives, ids and `known` apart: what a row says."""
         return [name for name in {**self._columns, **self._constants} if name not in ("id", KNOWN)]
@@ -117,12 +122,17 @@ class Plan:
                 rows[name] = held.kind.column([None if held.default is REQUIRED else held.default] * n)
         if self._known == NOW:
             rows[KNOWN] = np.full(n, self._now, dtype=np.int64)
-        rows.setdefault(KNOWN, rows[AT])
+        rows.setdefault(KNOWN, self._published(rows[AT]))
         rows[AT] = np.where(rows[AT] == NO_INSTANT, rows[KNOWN], rows[AT])
         latest = rows[KNOWN] if self._now is None else np.minimum(rows[KNOWN], self._now)
         _add(faults, AT, np.where(rows[AT] > latest + AHEAD, FUTURE, ""))
         _add(faults, KNOWN, np.where(rows[KNOWN] > latest + AHEAD, FUTURE, ""))
         return rows, faults
+
+    def _published(self, at: Array) -> Array:
+        """Return when rows became known that do not say it: as late as their source is published, but not after the import."""
+        known = at + lag(self._codec.item)
+        return known if self._now is None else np.maximum(at, np.minimum(known, self._now))
 
 
 def _own(codec: Codec, known: str) -> dict[str, Held]:

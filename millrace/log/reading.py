@@ -23,10 +23,10 @@ def read(store: Store, codec: Codec, fields: Iterable[str] | None, span: Span) -
     Args:
         store: The log's store.
         codec: The stream's codec.
-        fields: Columns beside those of every record; None for all.
+        fields: Columns beside those of every record; None for all but the private ones.
         span: Which rows.
     """
-    return store.reading(lambda db: rows_of(store, db, codec, codec.chosen(fields), span))
+    return store.reading(lambda db: rows_of(store, db, codec, codec.chosen(codec.public if fields is None else fields), span))
 
 
 def rows_of(store: Store, db: sqlite3.Connection, codec: Codec, fields: Sequence[str], span: Span) -> dict[str, Array]:

@@ -14,6 +14,43 @@ from millrace.types import moment
 FOLDER = "rejected"
 
 
+def forget(folder: Path, id_: str) -> None:
+    """Write the files of rows set aside anew, without those in which a value is an id, or whose text holds it.
+
+    Args:
+        folder: The log's folder.
+        id_: The id of who is forgotten.
+    """
+    for path in sorted((folder / FOLDER).glob("*.jsonl*")):
+        if path.suffix != ".jsonl":
+            path.unlink()  # left by a crash at this
+            continue
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = [line for line in lines if not _mentions(_values(line), id_)]
+        if len(kept) < len(lines):
+            unfinished = path.with_suffix(".jsonl-unfinished")
+            with unfinished.open("wb") as file:
+                file.writelines(kept)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(path)
+
+
+def _values(line: bytes) -> Any:
+    """Return the values of a line; of one that a crash cut off, its text."""
+    try:
+        return msgspec.json.decode(line)["values"]
+    except (msgspec.DecodeError, TypeError, KeyError):
+        return line.decode("utf-8", "backslashreplace")
+
+
+def _mentions(values: Any, id_: str) -> bool:
+    if isinstance(values, str):  # a row that could not be taken apart
+        return id_ in values
+    inner = values.values() if isinstance(values, dict) else values if isinstance(values, list) else ()
+    return any(value == id_ or (isinstance(value, dict | list) and _mentions(value, id_)) for value in inner)
+
+
 class Rejected:
     """A file of JSON Lines: `row` (its number in the file it came from), `reason`, and `values`, the row itself.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ from millrace.schema import field_names, shows
 from millrace.types import Array, size
 
 
-def replay(store: Store, streams: Sequence[Any], span: Span, chunk: int) -> Iterator[dict[str, dict[str, Array]]]:
+def replay(
+    store: Store, streams: Sequence[Any], span: Span, chunk: int, fields: Mapping[Any, Iterable[str]] | None = None
+) -> Iterator[dict[str, dict[str, Array]]]:
     """Yield rows by stream, chunk after chunk, every row of a chunk before every row of the next in the order (known, position).
 
     Each chunk is read from a view of its own: nothing is held open between two, so a replay may last and may be left unfinished, and a
@@ -29,10 +31,12 @@ def replay(store: Store, streams: Sequence[Any], span: Span, chunk: int) -> Iter
         streams: Classes of the log, `Decision` and `Shown[...]` among them.
         span: Which rows.
         chunk: About how many records a chunk holds; the last may hold fewer. A decision counts once, whatever it showed.
+        fields: Which fields to read of each class, beside those of every record; of a class that is not named all but the private ones.
     """
+    fields = fields or {}
     shown = [stream for stream in streams if shows(stream)]
     stored = [store.streams.of(stream) for stream in streams if not shows(stream)]
-    columns = {codec.name: codec.chosen(None) for codec in stored}
+    columns = {codec.name: codec.chosen(fields.get(codec.item, codec.public)) for codec in stored}
     if shown and DECISION not in columns:
         columns[DECISION] = store.streams[DECISION].chosen(NEEDS)
 

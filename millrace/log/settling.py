@@ -15,7 +15,7 @@ from millrace.log.codec import Codec
 from millrace.log.comparing import conflict, first_difference, first_rows, keys, offence
 from millrace.log.order import Key
 from millrace.log.store import Store
-from millrace.types import MINUTE, SECOND, Array, moment, take
+from millrace.types import EVER, MINUTE, SECOND, Array, moment, take
 
 AHEAD = 5 * MINUTE
 """How far `at` may lie after `known`: the clocks of senders differ a little, the future is refused."""
@@ -47,9 +47,10 @@ def settle(store: Store, db: sqlite3.Connection, lots: Sequence[Lot]) -> list[Re
     """Take the ids of all rows; return by lot, for the rows whose id was taken with equal content, the (known, position) it has.
 
     Raises:
-        Refused: Rows are from the future, or their id was taken with other content.
+        Refused: Rows are from the future or older than what is kept, or their id was taken with other content.
     """
-    late = {owner: why for lot in lots for owner, why in _from_the_future(lot)}
+    floors = inbox.floors(db)
+    late = {owner: why for lot in lots for owner, why in (*_from_the_future(lot), *_too_old(lot, floors.get(lot.codec.name, EVER)))}
     if late:
         raise Refused(late)
     clashes: list[_Clash] = []
@@ -72,6 +73,21 @@ def _from_the_future(lot: Lot) -> list[tuple[int, BadInput]]:
         )
         for row in np.flatnonzero(ahead > AHEAD)
     ]
+
+
+def _too_old(lot: Lot, floor: int) -> list[tuple[int, BadInput]]:
+    """Refuse what retention would drop again: its id may have been forgotten, so it could count twice."""
+    return [
+        (int(lot.owner[row]), too_old(lot.codec, lot.rows["id"][row], lot.rows["at"][row], floor))
+        for row in np.flatnonzero(lot.rows["at"] < floor)
+    ]
+
+
+def too_old(codec: Codec, id_: str, at: int, floor: int) -> BadInput:
+    """Return the error for a row that happened before what the log keeps of its stream."""
+    return BadInput(
+        f"{codec.name} {id_} happened at {moment(at)}, and the log keeps {codec.name} from {moment(floor)} on: leave it out", field="at"
+    )
 
 
 class _Clash(NamedTuple):

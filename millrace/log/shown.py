@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from millrace.decision import FORGOTTEN
 from millrace.errors import BadInput
 from millrace.log.codec import RECORD
 from millrace.log.decisions import DECISION
@@ -76,13 +77,16 @@ def shown_rows(stream: Any, decisions: Columns, requests: Columns, fields: Itera
     lengths = np.array([len(shown) for shown in decisions["shown"]], dtype=np.int64)
     which = np.repeat(np.arange(len(lengths)), lengths)
     rank = np.arange(len(which)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    candidate = objects(chain.from_iterable(decisions["shown"]))
+    if (still := candidate != FORGOTTEN).sum() < len(candidate):  # the others keep their ranks
+        which, rank, candidate = which[still], rank[still], candidate[still]
     made = {
         "position": decisions["position"][which],
         "known": decisions["known"][which],
         "id": objects(f"{id_}/{place}" for id_, place in zip(decisions["id"][which], rank.tolist(), strict=True)),
         "at": requests["at"][asked[which]],
         "request": decisions["id"][which],
-        "candidate": objects(chain.from_iterable(decisions["shown"])),
+        "candidate": candidate,
         "rank": rank,
         "action": decisions["action"][which],
     }

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 from millrace.errors import MillraceError, NotFound, Unavailable
 from millrace.log import inbox, lake
+from millrace.log.evolution import evolve
+from millrace.log.keys import Keyring
 from millrace.log.mark import Mark, WriterLock
 from millrace.log.streams import Streams
 from millrace.types import EVER
@@ -33,13 +35,15 @@ class Store:
 
     Raises:
         NotFound: There is no log in the folder, to be read only.
-        Conflict: Another process writes to it.
+        Unavailable: The folder cannot be written to.
+        Conflict: Another process writes to it, or a class has changed in a way that its records cannot follow.
         MillraceError: It is damaged.
     """
 
     def __init__(self, folder: Path, streams: Streams, read_only: bool) -> None:
         self.folder = folder
         self.streams = streams
+        self.keyring = streams.keyring or Keyring(folder)
         self.lake = folder / lake.FOLDER
         self._path = folder / inbox.FILE
         self.compacting = threading.Lock()
@@ -48,9 +52,12 @@ class Store:
         self._writer: sqlite3.Connection | None = None
         if read_only and not self._path.exists():
             raise NotFound(f"there is no log in {folder}: name another folder, or open it for writing to make one")
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = None if read_only else WriterLock(folder)
-        self._mark = Mark(folder, write=not read_only)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = None if read_only else WriterLock(folder)
+            self._mark = Mark(folder, write=not read_only)
+        except OSError as error:
+            raise Unavailable(f"{folder} cannot be written to ({error}): make it writable, or open it with read_only=True") from error
         try:
             self._open(read_only)
         except BaseException:
@@ -63,6 +70,8 @@ class Store:
                 self._writer = inbox.connect(self._path, write=True)
             lake.sync(self.folder, self.folder.parent)  # the names of what was just made
         self._check_nothing_is_lost()
+        with self.view() if read_only else self.transaction() as db:
+            evolve(db, self.streams, write=not read_only)
         if not read_only:
             with self.view() as db:
                 lake.sweep(self.lake, {part.file for part in inbox.parts(db)})
@@ -129,6 +138,21 @@ class Store:
             finally:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
+
+    def scrub(self) -> None:
+        """Write the inbox anew, so that nothing deleted is left in its free pages or its write-ahead log; who writes waits.
+
+        Raises:
+            MillraceError: The log is read only, or damaged.
+            Unavailable: Somebody is reading the log all the while, or the disk is full.
+        """
+        if self._writer is None:
+            raise MillraceError(f"{self.folder} was opened with read_only=True: open it for writing")
+        with self._writing, self._errors():
+            self._writer.execute("VACUUM")
+            is_busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        if is_busy:
+            raise Unavailable(f"{self._path}-wal cannot be cleared while somebody reads {self.folder}: close what does, and do it again")
 
     def acknowledge(self, position: int) -> None:
         """Put down that all records up to a position are on disk."""

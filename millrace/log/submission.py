@@ -11,7 +11,7 @@ import numpy as np
 from millrace.errors import BadInput
 from millrace.log.codec import Codec
 from millrace.log.decisions import DECISION
-from millrace.log.kinds import NO_INSTANT, Instant
+from millrace.log.kinds import LARGEST, NO_INSTANT, Instant
 from millrace.log.streams import Streams
 from millrace.types import Array, Columns
 
@@ -63,13 +63,23 @@ def prepare(streams: Streams, items: Sequence[Any], at: Sequence[int | None] | N
 
 def _share(codec: Codec, items: Sequence[Any], index: Array) -> Share:
     bodies = codec.encode(items)
+    if codec.name != DECISION:  # the size of what is decided is our own doing
+        _none_is_too_large(codec, bodies)
     checked = codec.validated(bodies)
     if codec.name != DECISION:  # in a decision, null stands for the numbers that are unknown
         _nothing_is_altered(codec, items, checked)
     rows = codec.columns(checked)
     if codec.is_dated and (rows["id"] == "").any():
         raise codec.bad(int(np.argmax(rows["id"] == "")), "id", "an entity is known by its id: it cannot be empty")
-    return Share(codec, index, rows, bodies)
+    return Share(codec, index, rows, codec.sealed_bodies(checked, rows) if codec.private else bodies)
+
+
+def _none_is_too_large(codec: Codec, bodies: Sequence[bytes]) -> None:
+    sizes = list(map(len, bodies))
+    if max(sizes) > LARGEST:
+        place = next(place for place, size in enumerate(sizes) if size > LARGEST)
+        said = f"it takes {sizes[place] / 1e6:.1f} MB, a record at most {LARGEST // 1_000_000} MB"
+        raise codec.bad(place, "", f"{said}: keep what is large elsewhere, and log where")
 
 
 def _nothing_is_altered(codec: Codec, items: Sequence[Any], checked: Sequence[Any]) -> None:

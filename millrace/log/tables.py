@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from millrace.errors import MillraceError
+from millrace.log.kinds import EXACT, Integer
 from millrace.types import Array, Columns
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ def columns_of(codec: Codec, table: pa.Table) -> dict[str, Array]:
     """Return an Arrow table of a stream's columns as columns: the inverse of `table_of`.
 
     Raises:
-        MillraceError: A field has changed its type since, and not all values can be brought to the new one.
+        MillraceError: A field has changed since, and not all values can be brought to what it is now.
     """
     import pyarrow as pa
 
@@ -37,4 +40,8 @@ def columns_of(codec: Codec, table: pa.Table) -> dict[str, Array]:
             raise MillraceError(
                 f"{codec.name}.{name} was {array.type} and cannot be read as {kind.arrow()}: {error}; give it its old type"
             ) from None
+        if isinstance(kind, Integer) and out[name].dtype == np.float64 and (np.abs(out[name]) >= EXACT).any():
+            raise MillraceError(
+                f"{codec.name}.{name} holds integers beyond ±2**53, which would be rounded where one may be missing: give it its old type"
+            )
     return out

@@ -9,11 +9,11 @@ Public: `open_database`, `Database` (`transaction`, `reading`, `tables`, `close`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from millrace.errors import Conflict
+from millrace.errors import Conflict, Unavailable
 from millrace.stores.engine import answering, make_engine
 
 if TYPE_CHECKING:
@@ -50,6 +50,20 @@ class Database:
         """
         with answering(self._engine), self._engine.connect().execution_options(reading=True) as connection:
             yield connection
+
+    def scrub(self) -> None:
+        """Leave nothing that was deleted or overwritten in a SQLite file and its write-ahead log; another server looks after its own.
+
+        Raises:
+            Unavailable: Somebody reads or writes it all the while.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        with answering(self._engine), closing(self._engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute("vacuum")
+            cursor.execute("pragma wal_checkpoint(truncate)")
+            if cursor.fetchall()[0][0]:
+                raise Unavailable("what was deleted cannot be cleared from the database while somebody reads it: close what does")
 
     def close(self) -> None:
         """Close every connection."""

@@ -3,7 +3,7 @@
 A snapshot spares replaying the log from its start; it is never needed for the truth. So a damaged one is passed over with a warning, and
 the one before it, or the log, stands in. Each is one NumPy archive named for its number and the SHA-256 of its bytes.
 
-Public: `Snapshot`, `Snapshots` (`save`, `load`).
+Public: `Snapshot`, `Snapshots` (`save`, `load`, `clear`).
 
     snapshots = Snapshots(folder)
     snapshots.save({"viewer": ids, "plays": counts}, {"position": 120_000})
@@ -95,6 +95,14 @@ class Snapshots:
                     return self.load()
                 warnings.append(f"{error}: the snapshot before it stands in, or the log itself")
         return None, tuple(warnings)
+
+    def clear(self) -> None:
+        """Remove every snapshot: the log stands in."""
+        with abandoned(self._staging):
+            pass
+        for _, path in self._files():
+            path.unlink(missing_ok=True)
+        flush(self._folder)
 
     def _files(self) -> list[tuple[int, Path]]:
         """Return the snapshots there are, with their numbers, oldest first."""

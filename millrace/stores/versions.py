@@ -22,6 +22,8 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
         seed: What its randomness was derived from.
         rows: How many examples it was fitted on.
         labels: How many of them had each label, such as `{"finished": 1200, "liked": 90}`.
+        logged: By feature, how many of the rows read had the value that was served when they were decided; the others were back-filled.
+        back_filled: By feature, how many were.
         parents: The versions it was made from: a champion it continues, a retriever whose candidates it ranks.
         created: When it was made, microseconds since 1970 UTC.
     """
@@ -34,6 +36,8 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     rows: int
     labels: dict[str, int]
+    logged: dict[str, int] = {}
+    back_filled: dict[str, int] = {}
     parents: tuple[str, ...] = ()
     created: int
 

@@ -1,8 +1,9 @@
-"""An empty log of the small world."""
+"""An empty log of the small world, and a small disk."""
 
 import pytest
 
 from millrace.log.log import Log
+from tests.log.disks import small_disk
 from tests.log.world import STREAMS
 
 
@@ -10,3 +11,9 @@ from tests.log.world import STREAMS
 def log(tmp_path):
     with Log.open(tmp_path / "log", STREAMS) as log:
         yield log
+
+
+@pytest.fixture
+def disk(tmp_path):
+    with small_disk(tmp_path / "disk") as disk:
+        yield disk
