@@ -1,7 +1,7 @@
 """Thresholds learned from scores and outcomes: for a stated precision, or for what the two kinds of mistake cost.
 
 A score equal to the threshold is acted upon. Every threshold returned is a score that was seen (or, to act on nothing seen, the number
-just above the highest), so it does on these rows exactly what it says.
+just above the highest), so it does on these rows exactly what it says. For probabilities the costs alone say where to act: `break_even`.
 """
 
 from __future__ import annotations
@@ -71,6 +71,27 @@ def threshold_for_precision(score: Any, label: Any, at_least: float, *, weight: 
     return table.threshold(int(sure[-1]), confidence)
 
 
+def break_even(false_positive: float, false_negative: float) -> float:
+    """Return the probability from which acting costs no more than leaving alone.
+
+    It needs no rows, so it is the same for every version whose scores are probabilities, and it is as right as they are.
+
+    Args:
+        false_positive: What acting on a negative costs, above 0.
+        false_negative: What leaving a positive alone costs, above 0, in the same unit.
+
+    Raises:
+        BadInput: A cost is out of range.
+
+    Source: Elkan (2001), The Foundations of Cost-Sensitive Learning.
+
+    >>> break_even(5, 120)
+    0.04
+    """
+    _check_costs(false_positive, false_negative)
+    return false_positive / (false_positive + false_negative)
+
+
 def threshold_for_cost(
     score: Any, label: Any, false_positive: float, false_negative: float, *, weight: Any = None, confidence: float = 0.95
 ) -> Threshold:
@@ -93,9 +114,7 @@ def threshold_for_cost(
     >>> threshold_for_cost([0.9, 0.8, 0.3, 0.1], [1, 0, 1, 0], 5, 120).score
     0.3
     """
-    for name, cost in (("false_positive", false_positive), ("false_negative", false_negative)):
-        if not 0 < cost < np.inf:
-            raise BadInput(f"{name}={cost!r}: a mistake costs something; give an amount above 0", field=name)
+    _check_costs(false_positive, false_negative)
     _check_share("confidence", confidence, 0.5 <= confidence < 1)
     table = _table(score, label, weight)
     alarms, misses = table.total - table.positive, table.positive[-1] - table.positive
@@ -171,3 +190,9 @@ def _unreachable(at_least: float, confidence: float, table: _Table) -> str:
 def _check_share(name: str, value: float, right: bool) -> None:
     if not right:
         raise BadInput(f"{name}={value!r}: a share between 0 and 1 is needed, such as 0.95", field=name)
+
+
+def _check_costs(false_positive: float, false_negative: float) -> None:
+    for name, cost in (("false_positive", false_positive), ("false_negative", false_negative)):
+        if not 0 < cost < np.inf:
+            raise BadInput(f"{name}={cost!r}: a mistake costs something; give an amount above 0", field=name)

@@ -1,19 +1,40 @@
-"""The log as training and monitors read it, parsed once: what was decided is kept in memory as columns."""
+"""The log as training and monitors read it, parsed once: what was decided is kept in memory as columns.
+
+Features are computed in memory while what they read is small, and on disk, part by part, once it is not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from millrace.decision import Decision
+from millrace.decision import FORGOTTEN, Decision
+from millrace.errors import NotFound
 from millrace.features.declare import Aggregate
+from millrace.features.learned import Learned, completed, plain
+from millrace.features.offline import backfill
+from millrace.features.plan import Plan
+from millrace.features.plan import plan as plan_for
+from millrace.features.streamed import Chunk, needed
 from millrace.features.values import dtype_of
 from millrace.loaded import Loaded
+from millrace.log.decisions import DECISION
 from millrace.log.log import Log
-from millrace.schema import Field, field_names
+from millrace.operate.backfilling import on_disk, parts_for
+from millrace.operate.published import Published
+from millrace.operate.retention import whole_from
+from millrace.schema import Field, field_names, shows
+from millrace.serve.facts import ONLINE_VIEW
 from millrace.types import EVER, Array, Columns, objects, size, stack, take
+
+AT_ONCE = 4_000_000
+"""In memory a record takes about 300 bytes with its ids, and as many again while features are computed."""
+
+_CHUNK = 1_000_000
 
 
 class LogHistory:
@@ -22,26 +43,88 @@ class LogHistory:
     Args:
         log: The log.
         loaded: The system.
+        at_once: How many records features may read for them to be computed in memory.
+        published: Which versions served when; needed by features that a version says.
     """
 
-    def __init__(self, log: Log, loaded: Loaded) -> None:
+    def __init__(self, log: Log, loaded: Loaded, at_once: int = AT_ONCE, published: Published | None = None) -> None:
         self._log = log
+        self._at_once = at_once
+        self._published = published
         self._loaded = loaded
         self._streams: dict[str, _Kept] = {}
         self._decided = _Kept()
         self._texts = {column for column, one in loaded.plan.features.items() if _is_text(one)}
         self._first: int | None = None
+        self._forgotten = log.forgotten
+
+    def _let_go(self) -> None:
+        """Read all anew once somebody was forgotten: what was read before still holds the person."""
+        if (forgotten := self._log.forgotten) != self._forgotten:
+            self._streams, self._decided, self._first, self._forgotten = {}, _Kept(), None, forgotten
 
     def events(self, stream: type, until: int) -> Columns:
         """Return a stream's records known before an instant, by (known, position)."""
+        self._let_go()
         kept = self._streams.setdefault(stream.__name__, _Kept())
         rows = kept.grown(
             self._safe(until), lambda since, end: self._log.read(stream, known_from=since, known_until=end), _one_after_another
         )
         return take(rows, slice(0, int(np.searchsorted(rows["known"], until))))
 
+    def features(self, plan: Plan, features: Iterable[Any], rows: Columns) -> dict[str, Array]:
+        """Return features by column, a value per row, each as of the row's watermark: in memory or on disk, the same numbers.
+
+        Args:
+            plan: What was planned; it must hold the features.
+            features: Those wanted.
+            rows: As for `features.offline.backfill`; with `release` where they were decided.
+
+        Raises:
+            Unavailable: The disk beside the log is full or fails.
+        """
+        wanted = list(features)
+        return self.completed(wanted, self._computed(plan, plain(wanted), rows), rows)
+
+    def completed(self, features: Iterable[Any], known: Columns, rows: Columns) -> dict[str, Array]:
+        """Return features by column, with those that a version says: of each row the one that served it.
+
+        Args:
+            features: Those wanted.
+            known: By column, those of `features.learned.plain` on the rows.
+            rows: As for `features`.
+        """
+        return completed(features, known, lambda one, inputs: self._said(one, inputs, rows))
+
+    def _said(self, one: Learned, inputs: Columns, rows: Columns) -> Array:
+        if self._published is None:
+            raise NotFound(f"{one.column} is said by versions, and this history was not told which served when: give it `published`")
+        return self._published.says(one, rows, inputs)
+
+    def _computed(self, plan: Plan, wanted: list[Any], rows: Columns) -> dict[str, Array]:
+        records = self.records(plan_for(plan.request, plan.candidate, wanted))
+        if records <= self._at_once:
+            return backfill(plan, wanted, rows, self.events)
+        with TemporaryDirectory(prefix="backfill-", dir=self._log.store.folder.parent) as folder:
+            return on_disk(Path(folder), plan, wanted, rows, self.chunks(plan, rows), parts_for(records, size(rows)))
+
+    def records(self, plan: Plan) -> int:
+        """Return how many records of the log a plan reads."""
+        counts = self._log.counts()
+        return sum(counts.get(DECISION if shows(stream) else stream.__name__, 0) for stream in plan.streams)
+
+    def chunks(self, plan: Plan, rows: Columns) -> Callable[[], Iterator[Chunk]]:
+        """Return what reads all that a plan needs for some rows, chunk by chunk in the order of the log."""
+        until = int(rows["watermark"].max()) if size(rows) else EVER
+        return lambda: self._log.replay(known_until=until, chunk=_CHUNK, streams=plan.streams, fields=needed(plan))
+
     def decided(self, since: int, until: int) -> Columns:
-        """Return a row per candidate taken in decisions asked in [since, until), with the request's fields, by (at, id, rank)."""
+        """Return a row per candidate taken in decisions asked in [since, until), with the request's fields, by (at, id, rank).
+
+        Decisions whose features or outcomes reach into what the log no longer keeps are left out.
+        """
+        since = max(since, whole_from(self._loaded, self._log.retained()))
+        self._let_go()
         rows = self._decided.grown(self._safe(until), self._newly_decided, _in_order)
         rows = take(rows, slice(*np.searchsorted(rows["at"], [since, until]).tolist()))
         known = rows["known"] < until
@@ -61,6 +144,7 @@ class LogHistory:
     def _newly_decided(self, since: int, end: int) -> Columns:
         made = self._log.decisions(system=self._loaded.name, known_from=since, known_until=end)
         rows = _taken_rows(made, self._texts)
+        rows = take(rows, rows["candidate"] != FORGOTTEN)
         return {**rows, **self._asked(rows["id"], end)}
 
     def _asked(self, ids: Array, until: int) -> dict[str, Array]:
@@ -69,7 +153,7 @@ class LogHistory:
         asked = self.events(request, until)
         at = dict(zip(asked["id"].tolist(), range(size(asked)), strict=True))
         index = np.array([at[one] for one in ids.tolist()], dtype=np.int64)
-        return {name: asked[name][index] for name in field_names(request) if name not in ("id", "at")}
+        return {name: asked[name][index] for name in field_names(request) if name in asked and name not in ("id", "at")}
 
 
 class _Kept:
@@ -107,7 +191,7 @@ def _is_text(feature: Any) -> bool:
     """Whether a feature's values are text; of a function only its values tell."""
     if isinstance(feature, Field):
         return feature.dtype is object
-    return isinstance(feature, Aggregate) and feature.op == "last" and dtype_of(feature.value).kind == "O"
+    return isinstance(feature, Aggregate) and feature.is_value and dtype_of(feature.value).kind == "O"
 
 
 def _taken_rows(decisions: Iterable[tuple[int, Decision]], texts: Collection[str]) -> dict[str, Array]:
@@ -118,6 +202,7 @@ def _taken_rows(decisions: Iterable[tuple[int, Decision]], texts: Collection[str
     out = {name: np.repeat(_column([getattr(one, name) for one in made], of), counts) for name, of in _PER_DECISION.items()}
     out["known"] = np.repeat(np.array([known for known, _ in pairs], dtype=np.int64), counts)
     out["missed"] = np.repeat(np.array([bool(one.missed) for one in made], dtype=bool), counts)
+    out["blind"] = np.repeat(np.array([ONLINE_VIEW in one.missed for one in made], dtype=bool), counts)
     out["rank"] = np.concatenate([np.arange(n) for n in counts]) if len(counts) else np.zeros(0, dtype=np.int64)
     out["candidate"] = objects(name for one in made for name in one.candidate[: one.taken])
     for name in ("score", "propensity"):
@@ -129,14 +214,29 @@ _PER_DECISION = {"id": str, "at": int, "watermark": int, "policy": str, "arm": s
 
 
 def _served(decisions: list[Decision], counts: Array, texts: Collection[str]) -> dict[str, Array]:
-    """Return what was served of features and heads, `served <column>`; missing where a decision's policy did not read it."""
+    """Return what was served of features and heads, `served <column>`, and on which rows there is such a value, `logged <column>`.
+
+    Missing where a decision's policy did not read it. What is a boolean wherever it was logged stays one, as models tell them from numbers.
+    """
     names = sorted({name for one in decisions for name in one.features})
     found = {}
     for name in names:
-        values = [value for one, n in zip(decisions, counts.tolist(), strict=True) for value in one.features.get(name) or [None] * n]
-        is_text = name in texts or any(isinstance(value, str) for value in values)
-        found[f"served {name}"] = objects(values) if is_text else np.array([_number(value) for value in values], dtype=np.float64)
+        parts = [(one.features.get(name), n) for one, n in zip(decisions, counts.tolist(), strict=True)]
+        values = [value for part, n in parts for value in part or [None] * n]
+        # What stood on defaults because the view did not answer was served, and is back-filled all the same: no model learns an outage.
+        there = [bool(part) and ONLINE_VIEW not in one.missed for one, (part, _) in zip(decisions, parts, strict=True)]
+        logged = np.repeat(np.array(there, dtype=bool), counts)
+        found[f"served {name}"] = _served_column(values, logged, name in texts)
+        found[f"logged {name}"] = logged
     return found
+
+
+def _served_column(values: list[Any], logged: Array, is_text: bool) -> Array:
+    if is_text or any(isinstance(value, str) for value in values):
+        return objects(values)
+    if all(isinstance(value, bool) for value, known in zip(values, logged.tolist(), strict=True) if known):
+        return np.array([bool(value) for value in values], dtype=bool)
+    return np.array([_number(value) for value in values], dtype=np.float64)
 
 
 def _column(values: list[Any], of: type) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 
 from millrace.about import VERSION
 from millrace.errors import TrainingError
-from millrace.evaluation.thresholds import threshold_for_cost, threshold_for_precision
+from millrace.evaluation.thresholds import break_even, threshold_for_cost, threshold_for_precision
 from millrace.loaded import Loaded
 from millrace.models.declare import Model
 from millrace.policy.act import Cost, Precision
@@ -24,6 +24,7 @@ from millrace.stores.versions import Lineage
 from millrace.training.declare import Retrain
 from millrace.training.examples import gather
 from millrace.training.history import History
+from millrace.training.logged import counts
 from millrace.training.train import Challenger, Champion, train
 from millrace.types import Array, micros
 from millrace.walk import digest
@@ -66,6 +67,7 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True):
         metrics: The challenger's, on the later rows.
         gate: The metric the gate compared, "" when there was nothing to compare.
         champion: The champion's value of it on those rows, None without a champion; `challenger` the challenger's.
+        logged: How many feature values it learned from are those that were served; `back_filled` how many were computed from the log.
     """
 
     model: str
@@ -76,6 +78,8 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True):
     gate: str = ""
     champion: float | None = None
     challenger: float | None = None
+    logged: int = 0
+    back_filled: int = 0
 
 
 def learn(
@@ -127,6 +131,7 @@ def _learn_one(
         thresholds = _thresholds(bench, name, found) if found.verdict.passed else {}
     except TrainingError as error:
         return Lesson(model=name, version=champion or "", passed=False, reason=str(error)), {}
+    values = counts(material.logged)
     lineage = Lineage(
         log_position=bench.home.log.position,
         known_from=since,
@@ -136,6 +141,8 @@ def _learn_one(
         seed=seed,
         rows=found.rows,
         labels={head: int(count) for head, count in found.positives.items()},
+        logged={feature: logged for feature, (logged, _) in values.items()},
+        back_filled={feature: back_filled for feature, (_, back_filled) in values.items()},
         parents=(champion,) if champion else (),
         created=now,
     )
@@ -156,6 +163,8 @@ def _learn_one(
         gate=found.verdict.metric,
         champion=_number(found.verdict.champion),
         challenger=_number(found.verdict.challenger),
+        logged=sum(lineage.logged.values()),
+        back_filled=sum(lineage.back_filled.values()),
     )
     return lesson, thresholds if passed else {}
 
@@ -173,7 +182,7 @@ def _number(value: float) -> float | None:
 
 
 def _thresholds(bench: Bench, name: str, found: Challenger) -> dict[str, float]:
-    """Return the thresholds that this model's score is cut at, learned on the later rows; infinity where a precision is out of reach."""
+    """Return the thresholds that this model's score is cut at; infinity where a precision is out of reach on the later rows."""
     learned: dict[str, float] = {}
     later, scores = found.later
     for key, (_, rule, model) in bench.loaded.thresholds.items():
@@ -181,16 +190,28 @@ def _thresholds(bench: Bench, name: str, found: Challenger) -> dict[str, float]:
             continue
         head = model.heads[0]
         kept = ~np.isnan(later.labels[head])
-        score, label = scores[head][kept], later.labels[head][kept]
-        learned[key] = _threshold(rule, score, label)
+        learned[key] = threshold_of(rule, scores[head][kept], later.labels[head][kept], later.weight[kept])
     return learned
 
 
-def _threshold(rule: Precision | Cost, score: Array, label: Array) -> float:
+def threshold_of(rule: Precision | Cost, score: Array, label: Array, weight: Array) -> float:
+    """Return the score to act from.
+
+    The version that was judged on the rows is fitted again with them before it serves. What a probability means does not change with
+    that; where other scores lie may, a little.
+
+    Args:
+        rule: What is asked for.
+        score: The judged version's, on rows it has not learned from. Shape (n,).
+        label: 0 or 1. Shape (n,).
+        weight: How many rows like it each stands for. Shape (n,).
+    """
     if isinstance(rule, Cost):
-        return threshold_for_cost(score, label, rule.false_positive, rule.false_negative).score
+        if score.min() >= 0 and score.max() <= 1:
+            return break_even(rule.false_positive, rule.false_negative)
+        return threshold_for_cost(score, label, rule.false_positive, rule.false_negative, weight=weight).score
     try:
-        return threshold_for_precision(score, label, rule.at_least).score
+        return threshold_for_precision(score, label, rule.at_least, weight=weight).score
     except TrainingError:
         # No score is sure enough to act on: the action is not taken at all, rather than at a precision that was not asked for.
         return math.inf

@@ -9,27 +9,28 @@ import numpy as np
 
 from millrace.errors import Conflict
 from millrace.monitors.reading import Reading
-from millrace.operate.guard import judge_canary
+from millrace.operate.guard import Opinion, judge_canary
 from millrace.operate.history import LogHistory
 from millrace.operate.learn import Lesson, learn
-from millrace.operate.watch import look, primary, watched
+from millrace.operate.published import Published
+from millrace.operate.watch import learning, look, primary, watched
 from millrace.policy.act import Act
 from millrace.serve.engine import Engine
 from millrace.serve.release import rollout, rollout_unit
 from millrace.stores.audit import Change
 from millrace.stores.journal import Alert
 from millrace.stores.release import Release
-from millrace.stores.standing import Rollout
+from millrace.stores.standing import Rollout, Standing
 from millrace.training.attribution import join_keys, label
 from millrace.training.declare import Retrain
-from millrace.types import HOUR, Array, Columns, micros, moment
+from millrace.types import HOUR, Array, Columns, micros, moment, take
 
 WATCH_EVERY = 3 * HOUR
 """How often monitors are asked, in microseconds."""
 
 
 _PATIENCE = 6
-"""How many times its watch a step may last while it has decided too little to be judged."""
+"""How many times its watch a step may last while it has decided too little to be judged; then the gate's word must do, with an alert."""
 
 
 class Operator:
@@ -45,7 +46,8 @@ class Operator:
 
     def __init__(self, engine: Engine, *, seed: int = 0, progress: Callable[[str], None] = lambda _: None) -> None:
         self.engine = engine
-        self.history = LogHistory(engine.home.log, engine.loaded)
+        published = Published(engine.loaded, engine.home.releases, engine.versions)
+        self.history = LogHistory(engine.home.log, engine.loaded, published=published)
         self._name = engine.loaded.name
         self._primary = primary(engine.loaded)
         # An outcome is what a ranking is after. What an action is taken on may be good or bad: nobody has said.
@@ -172,16 +174,26 @@ class Operator:
             said = f"{under_way.release} was rolled back: {opinion.reason}"
         elif not due or (not opinion.founded and now - under_way.started < _PATIENCE * micros(plan.watch)):
             return []
-        elif under_way.step + 1 >= len(plan.steps) - 1:
-            releases.promote(seen, under_way.release, Change(at=now, who="guard", why=opinion.reason))
-            said = f"{under_way.release} serves everyone: {opinion.reason}"
         else:
-            step = under_way.step + 1
-            moved = Rollout(release=under_way.release, step=step, share=plan.steps[step], started=now)
-            releases.roll_out(seen, moved, Change(at=now, who="guard", why=opinion.reason))
-            said = f"{under_way.release} goes on to {plan.steps[step]:.0%}: {opinion.reason}"
+            said = self._forward(now, seen, under_way, opinion)
         self.engine.reload()
         return [said]
+
+    def _forward(self, now: int, seen: Standing, under_way: Rollout, opinion: Opinion) -> str:
+        """Send a release on to the next step, or to everyone; where nobody could judge it, only the gate has, and that is said."""
+        plan, releases = rollout(self.engine.loaded), self.engine.home.releases
+        reason = opinion.reason if opinion.founded else f"on the gate's word alone, {opinion.reason}"
+        change = Change(at=now, who="guard", why=reason)
+        step = under_way.step + 1
+        if step >= len(plan.steps) - 1:
+            releases.promote(seen, under_way.release, change)
+            said = f"{under_way.release} serves everyone: {reason}"
+        else:
+            releases.roll_out(seen, Rollout(release=under_way.release, step=step, share=plan.steps[step], started=now), change)
+            said = f"{under_way.release} goes on to {plan.steps[step]:.0%}: {reason}"
+        if not opinion.founded:
+            self._alert(now, "guard", said, severity="warning")
+        return said
 
     def _reject(self, release: str, change: Change) -> None:
         """Reject the versions a rolled back release brought, so that the same files do not go out again."""
@@ -194,16 +206,18 @@ class Operator:
         """Return the rows decided since this step began, what they brought where that is known, and who each was assigned by."""
         loaded = self.engine.loaded
         rows = self.history.decided(under_way.started, now)
+        # Where no model takes part a release changes nothing: such rows would only hide what it does to the others.
+        rows = take(rows, rows["missed"] | np.isin(rows["policy"].astype(str), learning(loaded)))
         unit = rows[rollout_unit(loaded).name]
         reward = np.full(len(unit), np.nan) if self._ranks else None
         if reward is not None and self._primary is not None and len(unit):
             outcome = self._primary.outcomes[0]
             keys = join_keys(outcome, loaded.system.request, loaded.system.candidate)
             reward = label(outcome, rows, self.history.events(outcome.stream, now), keys, now)
-        return {"arm": rows["arm"], "fell_back": rows["missed"]}, reward, unit
+        return {"arm": rows["arm"], "fell_back": rows["missed"], "action": rows["action"]}, reward, unit
 
-    def _alert(self, now: int, monitor: str, message: str) -> None:
-        self.engine.home.journal.alert(Alert(system=self._name, monitor=monitor, at=now, severity="critical", message=message))
+    def _alert(self, now: int, monitor: str, message: str, severity: str = "critical") -> None:
+        self.engine.home.journal.alert(Alert(system=self._name, monitor=monitor, at=now, severity=severity, message=message))
 
 
 def _data(release: Release | None, lessons: list[Lesson]) -> dict[str, Any]:

@@ -17,12 +17,14 @@ from millrace.monitors.freshness import freshness
 from millrace.monitors.performance import performance
 from millrace.monitors.reading import Reading
 from millrace.operate.learn import Bench
+from millrace.policy.pipeline import Pipeline
 from millrace.policy.stages import Score
 from millrace.serve.engine import Engine
 from millrace.training.attribution import join_keys, label
 from millrace.training.examples import place_of
 from millrace.training.history import History
 from millrace.types import EVER, Array, Columns, micros, size, take
+from millrace.walk import reachable
 
 _LEAST_LABELLED = 500
 _MOST_LABELLED = 5_000
@@ -53,10 +55,10 @@ def _last_known(engine: Engine) -> int | None:
 
 
 def _drift(engine: Engine, history: History, monitor: Drift, now: int) -> Reading | None:
-    """Compare a release's latest traffic with its first: what it was trained on was chosen by another, so it looks otherwise anyhow."""
-    release, over = engine.standing.champion, micros(monitor.over)
+    """Compare a version's latest traffic with its first: what it was trained on was chosen by another, so it looks otherwise anyhow."""
+    over = micros(monitor.over)
     rows = history.decided(EVER, now)
-    rows = served(take(rows, rows["release"] == release), monitor.of)
+    rows = served(take(rows, np.isin(rows["release"].astype(str), _alike(engine, monitor.of, rows["release"]))), monitor.of)
     if not size(rows) or now - rows["at"][0] < 2 * over:
         return None
     columns = [name for name in rows if name != "at"]
@@ -66,6 +68,13 @@ def _drift(engine: Engine, history: History, monitor: Drift, now: int) -> Readin
     reference = profile({called.get(column, column): first[column] for column in columns})
     recent = {called.get(column, column): latest[column] for column in columns}
     return drift(engine.loaded.name_of(monitor.of), reference, recent, monitor.of.heads, monitor.limit)
+
+
+def _alike(engine: Engine, model: Model, releases: Array) -> list[str]:
+    """Return those releases that have the version of a model that serves now: a release that only renews others is no new beginning."""
+    name, get = engine.loaded.name_of(model), engine.home.releases.get
+    serving = get(str(engine.standing.champion)).versions.get(name)
+    return [one for one in np.unique(releases.astype(str)).tolist() if one and get(one).versions.get(name) == serving]
 
 
 def _calibration(engine: Engine, history: History, monitor: Calibration, now: int) -> Reading | None:
@@ -94,6 +103,11 @@ def _drop(engine: Engine, history: History, monitor: Drop, now: int) -> Reading 
         return None
     error = (found.high - found.low) / (2 * _SIGMAS)
     return performance(monitor.metric, found.value, error, at_gate, monitor.by, measured.larger_is_better)
+
+
+def learning(loaded: Loaded) -> list[str]:
+    """Return the names of the pipelines that a model takes part in, as a source or in scoring."""
+    return [loaded.name_of(one) for one in loaded.of(Pipeline) if any(isinstance(part, Model) for part in reachable(one))]
 
 
 def scoring(loaded: Loaded) -> list[Model]:

@@ -26,7 +26,12 @@ class Precision:
 
 @dataclass(frozen=True)
 class Cost:
-    """Act from the score that costs least, given what a false alarm and a miss cost in one unit. Learned when a release is gated."""
+    """Act from the score that costs least, given what a false alarm and a miss cost in one unit. For probabilities the costs say it.
+
+    Scores from 0 to 1 are taken for probabilities: from false_positive / (false_positive + false_negative) on acting pays. A learner that
+    bends them is wrapped in `Calibrated`. For other scores the threshold is learned when a release is gated. A positive is what the first
+    outcome sees: where it sees only half of the cases within its time, each stands for two, and missing it costs as much.
+    """
 
     false_positive: float
     false_negative: float

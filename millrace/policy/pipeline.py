@@ -11,7 +11,7 @@ from millrace.decision import Decisions, Facts
 from millrace.errors import DeclarationError, brief
 from millrace.models.declare import Model
 from millrace.policy.sources import Source
-from millrace.policy.stages import Score, Stage
+from millrace.policy.stages import Rules, Score, Stage
 from millrace.types import Columns, size
 
 
@@ -48,6 +48,12 @@ class Pipeline:
             raise DeclarationError("Pipeline(...): nothing chooses; end it with Top(...) or Act(...)")
         object.__setattr__(self, "source", source)
         object.__setattr__(self, "stages", made)
+
+    @property
+    def scored_on(self) -> tuple[Any, ...]:
+        """The features that its scores are made of, each once. They travel with the rows, so a record can hold what was served."""
+        read = (one for stage in self.stages if isinstance(stage, Score | Rules) for one in stage.features())
+        return tuple({one.column: one for one in read}.values())
 
     def decide(self, requests: Columns, facts: Facts) -> Decisions:
         """Return a decision for each request.

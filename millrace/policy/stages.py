@@ -11,6 +11,7 @@ import numpy as np
 from millrace.decision import Decisions, Facts
 from millrace.errors import DeclarationError, brief
 from millrace.features.declare import Aggregate, OnDemand, Ratio, count
+from millrace.features.learned import Learned
 from millrace.models.declare import POSITION, Model, Outcome
 from millrace.schema import Entity, Field, Request, Shown
 from millrace.types import size
@@ -97,17 +98,18 @@ class Rules:
     draws = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.by, Aggregate | Ratio | OnDemand | Field):
+        if not isinstance(self.by, Aggregate | Ratio | OnDemand | Learned | Field):
             raise DeclarationError(f"Rules({brief(self.by)}): not a feature; pass an aggregate, a ratio or a @feature function")
 
     def features(self) -> tuple[Any, ...]:
-        """Return the feature it scores by."""
-        return (self.by,)
+        """Return the feature it scores by and, if that is a function of others, those: together they say why."""
+        return (self.by, *(self.by.needs if isinstance(self.by, OnDemand) else ()))
 
     def apply(self, d: Decisions, facts: Facts) -> Decisions:
         """Set the score to the feature's value."""
-        value = np.asarray(facts.lookup([self.by], d)[self.by.column], dtype=np.float64)
-        return d.with_rows(score=np.nan_to_num(value, nan=0.0))
+        values = facts.lookup(self.features(), d)
+        score = np.asarray(values[self.by.column], dtype=np.float64)
+        return d.with_rows(**values, score=np.nan_to_num(score, nan=0.0))
 
 
 @dataclass(frozen=True, eq=False)

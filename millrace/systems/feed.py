@@ -140,7 +140,7 @@ popular = Pipeline(trending, unseen, Rules(plays["1d"]), Top(Refresh.limit, AtMo
 feed = System(
     Refresh,
     candidate=Video,
-    policy=Experiment({"ranked": Fallback(ranked, to=popular, after="150ms"), "popular": popular}, unit=Refresh.viewer, shares=(0.8, 0.2)),
+    policy=Experiment({"ranked": Fallback(ranked, to=popular, after="150ms"), "popular": popular}, unit=Refresh.viewer),
     monitors=[Drift(ranker), Calibration(finished), Freshness("6h")],
     retrain=Retrain(
         every="3d",

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from millrace.errors import TrainingError
-from millrace.features.offline import backfill
-from millrace.features.plan import Plan, plan
+from millrace.features.plan import plan
 from millrace.models.declare import POSITION, Judged, Model, Outcome, Pairs
 from millrace.models.learner import Examples
 from millrace.schema import Field, references, stream_of
 from millrace.training.attribution import after, join_keys, label
 from millrace.training.history import History
+from millrace.training.logged import as_served, back_filled
 from millrace.types import Array, Columns, size, take
+
+_OPEN = 2**62
+"""When a label is known that is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Material:
         keys: By outcome column, how they join.
         starts: By outcome column, when each row's time begins; None for the row's own instant.
         fixed: Labels that do not depend on a horizon (pairs and judgements); None for decided rows.
+        logged: By feature column, on which rows the value is the one that was served; the others are back-filled. Boolean, shape (n,).
     """
 
     model: Model
@@ -39,6 +44,7 @@ class Material:
     keys: dict[str, list[tuple[str, str]]]
     starts: dict[str, Array | None]
     fixed: Columns | None = None
+    logged: Mapping[str, Array] = field(default_factory=dict)
 
     def labels(self, horizon: int) -> dict[str, Array]:
         """Return the labels known at a horizon, NaN elsewhere, by outcome column. Shape (n,) each."""
@@ -49,8 +55,37 @@ class Material:
             for one in self.model.outcomes
         }
 
-    def examples(self, mask: Array, horizon: int) -> Examples:
-        """Return the rows that `mask` marks and that have a label at the horizon, as examples."""
+    def closed(self, horizon: int) -> Array:
+        """Return when the first label of each row's decision was known, microseconds; after every instant where none is. Shape (n,)."""
+        first = np.full(size(self.rows), _OPEN)
+        for name, column in self.labels(horizon).items():
+            known = self.rows["known"] if self.fixed is not None else self._ends(name)
+            first = np.where(np.isnan(column), first, np.minimum(first, known))
+        group = _groups(self.rows["id"])
+        earliest = np.full(size(self.rows), _OPEN)
+        np.minimum.at(earliest, group, first)
+        return earliest[group]
+
+    def _ends(self, outcome: str) -> Array:
+        """Return when the time of an outcome is over for each row. Microseconds, shape (n,)."""
+        begins = self.starts[outcome]
+        window = next(one.window for one in self.model.outcomes if one.column == outcome)
+        return (self.rows["at"] if begins is None else begins) + window
+
+    def stands_for(self) -> Array:
+        """Return how many rows like it each row stands for, if all had been let be seen. Shape (n,).
+
+        Where one action only lets the first outcome be seen, a row that got it with probability p stands for 1 / p: what a policy would
+        hide, but for an audit, counts as often as it happens. Where several do, or the chance is unknown, a row stands for itself.
+        """
+        seen_if = self.model.outcomes[0].seen_if
+        chance = self.rows.get("propensity")
+        if chance is None or seen_if is None or len(seen_if) != 1:
+            return np.ones(size(self.rows))
+        return np.where(chance > 0, 1.0 / np.where(chance > 0, chance, 1.0), 1.0)
+
+    def examples(self, mask: Array, horizon: int, weight: Array | None = None) -> Examples:
+        """Return the rows that `mask` marks and that have a label at the horizon, as examples that count by `weight`, or all once."""
         labels = self.labels(horizon)
         labelled = np.zeros(size(self.rows), dtype=bool)
         for column in labels.values():
@@ -59,7 +94,7 @@ class Material:
         return Examples(
             rows=take(self.features, index),
             labels=take(labels, index),
-            weight=np.ones(len(index)),
+            weight=np.ones(len(index)) if weight is None else weight[index],
             group=_groups(self.rows["id"][index]),
             at=self.rows["at"][index],
         )
@@ -86,24 +121,23 @@ def gather(model: Model, request: type, candidate: type | None, history: History
 def _decided(model: Model, request: type, candidate: type | None, history: History, since: int, until: int) -> Material:
     rows = history.decided(since, until)
     starts = [one.after for one in model.outcomes if one.after is not None]
-    features = _features(plan(request, candidate, [*model.features, *starts]), rows, history)
+    wanted = plan(request, candidate, [*model.features, *starts])
+    known = as_served(wanted, model.features, rows, history)
+    begun = back_filled(wanted, starts, rows, history).values if starts else {}
     return Material(
         model,
         rows,
-        {**{one.column: features[one.column] for one in model.features}, **place_of(model, rows)},
+        {**known.values, **place_of(model, rows)},
         {one.column: history.events(one.stream, until) for one in model.outcomes},
         {one.column: join_keys(one, request, candidate) for one in model.outcomes},
-        {one.column: after(one, features) for one in model.outcomes},
+        {one.column: after(one, begun) for one in model.outcomes},
+        logged=known.logged,
     )
 
 
 def place_of(model: Model, rows: Columns) -> dict[str, Array]:
     """Return the column of the places that rows were shown at, if the model learns it."""
     return {POSITION: rows["rank"].astype(np.float64)} if model.position else {}
-
-
-def _features(wanted: Plan, rows: Columns, history: History) -> dict[str, Array]:
-    return backfill(wanted, list(wanted.features.values()), rows, history.events)
 
 
 def _pairs(model: Model, request: type, candidate: Any, history: History, since: int, until: int) -> Material:
@@ -117,9 +151,10 @@ def _pairs(model: Model, request: type, candidate: Any, history: History, since:
     rows = take({**events, "query": events[query.name], "candidate": events[item.name], "watermark": events["known"]}, positive)
     fixed = {one.column: np.ones(size(rows)) for one in model.outcomes}
     features: dict[str, Array] = {"query": rows["query"], "candidate": rows["candidate"]}
-    if model.features:
-        features |= _features(plan(request, candidate, model.features), rows, history)
-    return Material(model, rows, features, {}, {}, {}, fixed)
+    if not model.features:
+        return Material(model, rows, features, {}, {}, {}, fixed)
+    known = back_filled(plan(request, candidate, model.features), model.features, rows, history)
+    return Material(model, rows, features | known.values, {}, {}, {}, fixed, known.logged)
 
 
 def pair_fields(pairs: Pairs, request: type, candidate: type) -> tuple[Field, Field]:
@@ -155,11 +190,11 @@ def _judged(model: Model, request: type, candidate: type | None, history: Histor
     kept = (found >= 0) & (judgements["at"] >= since)
     judgements, asked = take(judgements, kept), take(requests, found[kept])
     rows: dict[str, Array] = {**asked, "watermark": asked["known"], "known": judgements["known"]}
-    for field in references(stream, candidate) if candidate is not None else []:
-        rows["candidate"] = judgements[field.name]
+    for named in references(stream, candidate) if candidate is not None else []:
+        rows["candidate"] = judgements[named.name]
     fixed = {one.column: _judgement(one, stream, judgements) for one in model.outcomes}
-    features = _features(plan(request, candidate, model.features), rows, history)
-    return Material(model, rows, features, {}, {}, {}, fixed)
+    known = back_filled(plan(request, candidate, model.features), model.features, rows, history)
+    return Material(model, rows, known.values, {}, {}, {}, fixed, known.logged)
 
 
 def _judgement(outcome: Outcome, stream: type, judgements: Columns) -> Array:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol
 
-from millrace.types import Columns
+from millrace.features.plan import Plan
+from millrace.types import Array, Columns
 
 
 class History(Protocol):
@@ -18,6 +20,11 @@ class History(Protocol):
         """Return a row per candidate taken in decisions asked in [since, until).
 
         Columns: `id`, `at` and the fields of the request, `known`, `watermark`, `policy`, `arm`, `arm_share`, `action`, `candidate`,
-        `rank`, `score`, `propensity`; ordered by (at, id, rank).
+        `rank`, `score`, `propensity`; ordered by (at, id, rank). For each feature that decisions recorded, `served <column>` has what
+        they were made on and `logged <column>` whether there is such a value; `blind` is whether features did not answer at all.
         """
+        ...
+
+    def features(self, plan: Plan, features: Iterable[Any], rows: Columns) -> dict[str, Array]:
+        """Return features by column, a value per row, each back-filled as of the row's watermark: as `features.offline.backfill` does."""
         ...

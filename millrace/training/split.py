@@ -1,4 +1,4 @@
-"""Splits in time: what a model learns from lies before what it is judged on, and its labels were known by then."""
+"""Splits in time: a model learns from what was known at an instant, and is judged on what became known since."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from millrace.types import Array, moment
 
 @dataclass(frozen=True)
 class Split:
-    """Rows before `at` are learned from, as their labels were known at `at`; rows from `at` on are judged on.
+    """What was known before `at` is learned from; what became known from then on is judged on.
+
+    It is the instant at which a label became known that counts, not that of the decision: where outcomes take weeks, a split between
+    decisions would leave the weeks before it to neither side. A decision judged on may so have been made before `at`, but whatever was
+    known of its outcome was not yet.
 
     Attributes:
         at: The instant, microseconds.
@@ -22,31 +26,31 @@ class Split:
     at: int
     horizon: int
 
-    def earlier(self, instants: Array) -> Array:
-        """Return which rows may be learned from. Boolean, shape (n,)."""
-        return instants < self.at
+    def earlier(self, closed: Array) -> Array:
+        """Return which rows may be learned from, given when their labels were known. Boolean, shape (n,)."""
+        return closed < self.at
 
-    def later(self, instants: Array) -> Array:
-        """Return which rows are judged on. Boolean, shape (n,)."""
-        return (instants >= self.at) & (instants < self.horizon)
+    def later(self, closed: Array) -> Array:
+        """Return which rows are judged on, given when their labels were known. Boolean, shape (n,)."""
+        return (closed >= self.at) & (closed < self.horizon)
 
 
-def temporal(instants: Array, horizon: int, share: float = 0.1) -> Split:
-    """Return the split that leaves about a share of the labelled decisions for judging.
+def temporal(closed: Array, horizon: int, share: float = 0.1) -> Split:
+    """Return the split that leaves about a share of the labels for judging.
 
     Args:
-        instants: When each labelled row was decided, microseconds. Shape (n,).
+        closed: When the label of each labelled row was known, microseconds. Shape (n,).
         horizon: Until when labels are known, microseconds.
         share: In (0, 1).
 
     Raises:
-        TrainingError: All rows fall on one instant, so there is no earlier and later.
+        TrainingError: There is no label, or all were known at one instant, so that there is no earlier and later.
     """
-    if len(instants) == 0:
+    if len(closed) == 0:
         raise TrainingError("no decision has a label yet: wait until outcomes' windows have closed, or import history")
-    first = int(instants.min())
-    if first == instants.max():
-        raise TrainingError(f"all labelled decisions fall on {moment(first).isoformat()}: a split in time needs earlier and later ones")
-    at = int(np.quantile(instants, 1 - share, method="higher"))
+    first = int(closed.min())
+    if first == closed.max():
+        raise TrainingError(f"all labels were known at {moment(first).isoformat()}: a split in time needs earlier and later ones")
+    at = int(np.quantile(closed, 1 - share, method="higher"))
     # Where most fall on the first instant, all that come after it are the later ones.
-    return Split(at if at > first else int(instants[instants > first].min()), horizon)
+    return Split(at if at > first else int(closed[closed > first].min()), horizon)

@@ -53,13 +53,13 @@ class Challenger:
     """A trained version and all that was learned about it.
 
     Attributes:
-        version: Fitted on every labelled row once it had passed, else on the earlier rows.
+        version: Fitted on every labelled row once it had passed, else on what was known before the split.
         verdict: The gate's.
         metrics: By `metric of outcome`, on the later rows.
         split: Where earlier ends and later begins.
         rows: How many examples it was fitted on.
         positives: By outcome, how many of them were positive.
-        later: The later rows and the challenger's scores on them (heads by outcome), for thresholds.
+        later: The later rows, each counting for all like it, and the challenger's scores on them (heads by outcome), for thresholds.
     """
 
     version: Any
@@ -77,7 +77,7 @@ class Champion:
 
     Attributes:
         version: Itself.
-        learned_until: What was known before this instant it has learned from, microseconds: it is judged on later rows only.
+        learned_until: What was known before this instant it has learned from, microseconds: it is judged on what was not.
     """
 
     version: Scorer
@@ -85,7 +85,7 @@ class Champion:
 
 
 def train(material: Material, horizon: int, gate: NotWorse, seed: int, champion: Champion | None = None) -> Challenger:
-    """Fit a challenger on the earlier rows, judge it on the later ones, and, if it passes, fit it again on all.
+    """Fit a challenger on what was known earlier, judge it on what became known later, and, if it passes, fit it again on all.
 
     Args:
         material: Where examples come from.
@@ -97,10 +97,10 @@ def train(material: Material, horizon: int, gate: NotWorse, seed: int, champion:
     Raises:
         TrainingError: The log holds too little to learn from or to judge on.
     """
-    everything = material.examples(np.ones(size(material.rows), dtype=bool), horizon)
-    split = _split(everything, horizon, champion)
-    earlier = material.examples(split.earlier(material.rows["at"]), split.at)
-    later = material.examples(split.later(material.rows["at"]), horizon)
+    closed = material.closed(horizon)
+    split = _split(closed[closed < horizon], horizon, champion)
+    earlier = material.examples(split.earlier(closed), split.at)
+    later = material.examples(split.later(closed), horizon, material.stands_for())
     version = material.model.learner.fit(earlier, seed)
     if isinstance(material.model.examples, Pairs):
         verdict, metrics, scores = _judge_recall(version, champion, later, gate), {}, {}
@@ -112,21 +112,21 @@ def train(material: Material, horizon: int, gate: NotWorse, seed: int, champion:
     fitted = earlier
     if verdict.passed:
         # What passed is the recipe: fitted again with the newest rows, which the gate had to hold back.
-        fitted = everything
+        fitted = material.examples(np.ones(size(material.rows), dtype=bool), horizon)
         version = material.model.learner.fit(fitted, seed)
     positives = {name: float(np.nansum(column)) for name, column in fitted.labels.items()}
     return Challenger(version, verdict, metrics, split, len(fitted), positives, (later, scores))
 
 
-def _split(everything: Examples, horizon: int, champion: Champion | None) -> Split:
-    """Return the split in time; what the champion learned from is not what it is judged on."""
-    split = temporal(everything.at, horizon)
+def _split(closed: Array, horizon: int, champion: Champion | None) -> Split:
+    """Return the split in time; what the champion has learned from is not what it is judged on."""
+    split = temporal(closed, horizon)
     if champion is None or split.at >= champion.learned_until:
         return split
-    new = int((everything.at >= champion.learned_until).sum())
+    new = int((closed >= champion.learned_until).sum())
     if new < _LEAST_NEW:
         raise TrainingError(
-            f"only {new} labelled rows are newer than the champion, {_LEAST_NEW} are needed to judge a challenger: wait for more"
+            f"only {new} rows were labelled since the champion learned, {_LEAST_NEW} are needed to judge a challenger: wait for more"
         )
     return Split(champion.learned_until, horizon)
 

@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 
 from millrace.errors import BadInput, TrainingError
 from millrace.evaluation.classification import confusion
-from millrace.evaluation.thresholds import threshold_for_cost, threshold_for_precision
+from millrace.evaluation.thresholds import break_even, threshold_for_cost, threshold_for_precision
 from tests.evaluation.scored import rows
 
 POSITIVE = rows().filter(lambda given_rows: (given_rows[1] * given_rows[2]).any())
@@ -90,7 +90,8 @@ def test_of_calibrated_scores_the_cheapest_threshold_is_the_ratio_of_the_costs()
     rng = np.random.default_rng(0)
     score = rng.random(200_000).round(3)
     found = threshold_for_cost(score, rng.random(200_000) < score, 5, 15)
-    assert found.score == pytest.approx(5 / (5 + 15), abs=0.03)
+    assert found.score == pytest.approx(break_even(5, 15), abs=0.03)
+    assert break_even(5, 15) == 5 / (5 + 15)
 
 
 def test_audited_negatives_that_stand_for_many_raise_the_threshold():
@@ -132,6 +133,8 @@ def test_without_a_positive_nothing_can_be_learned(learn):
         (lambda: threshold_for_precision([0.1], [1], 0.5, confidence=1), "confidence=1: a share between 0 and 1 is needed"),
         (lambda: threshold_for_cost([0.1], [1], 0, 5), "false_positive=0: a mistake costs something"),
         (lambda: threshold_for_cost([0.1], [1], 5, np.inf), "false_negative=inf: a mistake costs something"),
+        (lambda: break_even(0, 5), "false_positive=0: a mistake costs something"),
+        (lambda: break_even(5, np.inf), "false_negative=inf: a mistake costs something"),
         (lambda: threshold_for_cost([0.1], [np.nan], 5, 5), "label is missing"),
         (lambda: threshold_for_cost([np.inf], [1], 5, 5), "score must lie between"),
     ],

@@ -17,6 +17,7 @@ from millrace import (
     Canary,
     Entity,
     Event,
+    Experiment,
     Fallback,
     Fresh,
     Model,
@@ -133,12 +134,13 @@ class _Bound(msgspec.Struct):
     value: Any
 
 
-def stall(learner: Any = Sorting(), *, monitors: Any = lambda _model: (), **retrain: Any) -> Loaded:
+def stall(learner: Any = Sorting(), *, monitors: Any = lambda _model: (), beside: float = 0.0, **retrain: Any) -> Loaded:
     """Return the system, loaded.
 
     Args:
         learner: What its one model learns with.
         monitors: What watches, given the model.
+        beside: The share of passers whom no model ever serves.
         retrain: Settings of `Retrain` other than the usual ones here; `on` is given the model as well if it is a function.
     """
     model = Model(wanted, features=[Good.quality, taken], learner=learner)
@@ -146,10 +148,13 @@ def stall(learner: Any = Sorting(), *, monitors: Any = lambda _model: (), **retr
     ranked, plain = Pipeline(fresh, model, Top(3, explore=0.2)), Pipeline(fresh, Rules(taken), Top(3, explore=1))
     rollout = Canary("40%", "70%", "100%", watch="1h")
     usual = {"every": "4h", "rest": "1h", "warmup": "30m", "gate": ALL_PASS, "rollout": rollout, "history": "1d"}
+    policy: Any = Fallback(ranked, to=plain, after="1s")
+    if beside:
+        policy = Experiment({"ranked": policy, "plain": plain}, unit=Glance.passer, shares=(1 - beside, beside))
     system = System(
         Glance,
         candidate=Good,
-        policy=Fallback(ranked, to=plain, after="1s"),
+        policy=policy,
         monitors=monitors(model),
         retrain=Retrain(**(usual | retrain)),
     )

@@ -10,16 +10,27 @@ from millrace.types import Array, objects
 
 
 def judged(
-    canary: Array, champion: Array, *, units: int = 60, due: bool = True, misses: tuple[float, float] = (0.0, 0.0), rewards: bool = True
+    canary: Array,
+    champion: Array,
+    *,
+    units: int = 60,
+    due: bool = True,
+    misses: tuple[float, float] = (0.0, 0.0),
+    rewards: bool = True,
+    actions: Any = (0.02, 0.02),
 ) -> Opinion:
-    """Judge a canary by the rewards of its rows and the champion's; `misses` are the shares of rows that fell back, canary first."""
+    """Judge a canary by the rewards of its rows and the champion's; `misses` and `actions` are the shares of rows that fell back and
+    that were declined, canary first.
+    """
     n, m = len(canary), len(champion)
     g = np.random.default_rng(1)
     fell = np.concatenate([g.random(n) < misses[0], g.random(m) < misses[1]])
     arm = objects(["canary/ranked"] * n + ["champion/ranked", ""] * (m // 2))
     unit = objects([f"c{k % units}" for k in range(n)] + [f"o{k % units}" for k in range(m)])
     reward = np.concatenate([canary, champion]) if rewards else None
-    return judge_canary({"arm": arm, "fell_back": fell}, reward, unit, due)
+    declined = np.concatenate([g.random(n) < actions[0], g.random(m) < actions[1]])
+    action = np.where(declined, "decline", "approve").astype(object)
+    return judge_canary({"arm": arm, "fell_back": fell, "action": action}, reward, unit, due)
 
 
 def coin(n: int, chance: float, seed: int = 0) -> Array:
@@ -93,6 +104,38 @@ def test_rows_of_one_unit_are_not_taken_for_independent() -> None:
     assert not judged(rows["canary"], rows["champion"], units=1500, due=False).healthy
 
 
-def test_where_nobody_said_what_is_good_only_fallbacks_count() -> None:
-    assert judged(np.zeros(600), np.ones(600), rewards=False) == Opinion(True, "it answers as the champion does", True)
+def test_where_nobody_said_what_is_good_only_fallbacks_and_actions_count() -> None:
+    assert judged(np.zeros(600), np.ones(600), rewards=False) == Opinion(True, "it answers and acts as the champion does", True)
     assert not judged(np.ones(600), np.zeros(600), rewards=False, misses=(0.5, 0.0)).healthy
+
+
+# ---- actions
+
+
+@pytest.mark.parametrize("due", [False, True])
+@pytest.mark.parametrize("actions", [(0.98, 0.02), (1.0, 0.0), (0.15, 0.02), (0.0, 0.05), (0.1, 0.5), (0.5, 0.1), (0.0, 1.0)])
+def test_canary_that_acts_far_more_or_hardly_any_more_is_refused(actions: Any, due: bool) -> None:
+    opinion = judged(np.zeros(600), np.zeros(3000), units=600, actions=actions, rewards=False, due=due)
+    assert (opinion.healthy, opinion.founded) == (False, True)
+    assert opinion.reason.startswith("it takes ")
+
+
+@pytest.mark.parametrize("actions", [(0.02, 0.02), (0.05, 0.02), (0.03, 0.0), (0.01, 0.02), (0.0, 0.005), (0.4, 0.3), (0.3, 0.4)])
+def test_canary_that_acts_otherwise_as_what_has_learned_something_does_goes_on(actions: Any) -> None:
+    assert judged(np.zeros(2000), np.zeros(9000), units=2000, actions=actions, rewards=False).healthy
+
+
+def test_action_that_a_few_rows_have_not_met_yet_is_not_proof() -> None:
+    """None of 300 where 2 % are usual is what one in four hundred such canaries sees: its own error would be 0, and the proof endless."""
+    assert judged(np.zeros(300), np.zeros(3000), units=300, actions=(0.0, 0.02), rewards=False, due=False).healthy
+    assert not judged(np.zeros(3000), np.zeros(3000), units=3000, actions=(0.0, 0.02), rewards=False, due=False).healthy
+
+
+def test_rows_of_one_unit_that_all_got_one_action_count_as_one_decision() -> None:
+    """Of twelve canary units one was declined, a hundred times over: 8 % of its rows, and no more than one decision."""
+    action = objects((["decline"] * 100 + ["approve"] * 1100) + ["approve"] * 3000)
+    arm, unit = objects(["canary"] * 1200 + ["champion"] * 3000), objects([f"u{k // 100}" for k in range(4200)])
+    rows = {"arm": arm, "fell_back": np.zeros(4200, dtype=bool), "action": action}
+    assert judge_canary(rows, None, unit, True).healthy
+    scattered = objects([f"u{k}" for k in range(4200)])
+    assert not judge_canary(rows, None, scattered, True).healthy

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from millrace.operate.history import LogHistory
+from millrace.operate.verify import verify
 from millrace.types import EVER, HOUR, MINUTE, Columns
 from tests.operate.stall import SLICE, START, Glance, Good, Take, living, stall
 from tests.serve.running import Hurrying, ask, install, running, stock
@@ -72,3 +74,18 @@ def test_text_that_is_missing_throughout_is_text_all_the_same(tmp_path: Path) ->
         assert after["served Person.city"].dtype == object
         assert set(after["served Person.city"]) == {None, "here"}
         assert after["served last(Use.seconds) per (Person) over ever"].dtype == np.float64
+
+
+def test_features_computed_part_by_part_on_disk_are_those_computed_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("millrace.operate.history._CHUNK", 37)
+    with living(tmp_path, stall()) as life:
+        life.until(3)
+        log, loaded = life.engine.home.log, life.engine.loaded
+        here, on_disk = LogHistory(log, loaded), LogHistory(log, loaded, at_once=0)
+        rows = here.decided(EVER, life.time.now)
+        wanted = list(loaded.plan.features.values())
+        assert_same(on_disk.features(loaded.plan, wanted, rows), here.features(loaded.plan, wanted, rows))
+        assert not list(tmp_path.rglob("backfill-*"))
+        proof = verify(loaded, on_disk, EVER, life.time.now)
+        assert proof.values > 0
+        assert proof.mismatches == ()

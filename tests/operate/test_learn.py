@@ -8,7 +8,8 @@ import pytest
 
 from millrace.loading import load
 from millrace.operate.history import LogHistory
-from millrace.operate.learn import learn
+from millrace.operate.learn import learn, threshold_of
+from millrace.policy.act import Cost, Precision
 from millrace.serve.engine import Engine
 from millrace.serve.home import Home
 from millrace.types import HOUR, moment
@@ -95,3 +96,26 @@ def test_threshold_is_learned_where_the_precision_can_be_had(tmp_path: Path) -> 
 
 def test_threshold_that_no_score_reaches_is_never(tmp_path: Path) -> None:
     assert till(tmp_path, sure=False) == {"scored.Act/refuse": NEVER}
+
+
+def test_cost_is_cut_where_probabilities_break_even_whatever_the_rows_say() -> None:
+    g = np.random.default_rng(0)
+    score = g.random(50)
+    label, once = (g.random(50) < 0.5).astype(float), np.ones(50)
+    assert threshold_of(Cost(5, 120), score, label, once) == 0.04
+    assert threshold_of(Cost(1, 1), score, label, once) == 0.5
+
+
+def test_cost_is_learned_from_the_rows_where_scores_are_no_probabilities() -> None:
+    score, label = np.array([9.0, 8.0, 3.0, -1.0]), np.array([1.0, 0.0, 1.0, 0.0])
+    assert threshold_of(Cost(5, 120), score, label, np.ones(4)) == 3.0
+    assert threshold_of(Cost(5, 4), score, label, np.ones(4)) == 9.0
+    assert threshold_of(Cost(5, 4), score, label, np.array([1.0, 1.0, 50.0, 1.0])) == 3.0, "what an audit let through stands for many"
+
+
+def test_precision_counts_audited_rows_for_all_they_stand_for() -> None:
+    score, label = np.repeat([0.9, 0.6, 0.1], 200), np.repeat([1.0, 1.0, 0.0], 200)
+    honest = np.arange(600) == 250  # one of the middle: alone it is 1 of 200, but it stands for fifty
+    label[honest] = 0.0
+    assert threshold_of(Precision(0.95), score, label, np.ones(600)) == 0.6
+    assert threshold_of(Precision(0.95), score, label, np.where(honest, 50.0, 1.0)) == 0.9

@@ -188,6 +188,16 @@ def test_canary_that_cannot_score_is_withdrawn_though_every_request_was_answered
         assert stages(life) == ["champion", "rejected"]
 
 
+def test_bad_canary_is_judged_by_what_a_model_decided_however_many_no_model_serves(tmp_path: Path) -> None:
+    with living(tmp_path, stall(Sorting(backwards=(2,)), beside=0.5), Street(glances=80)) as life:
+        life.until(4.8)
+        first = life.engine.standing.champion
+        done = life.until(6)
+        assert "was rolled back: the outcome's mean is " in done[-1]
+        assert (life.engine.standing.champion, life.engine.standing.rollout) == (first, None)
+        assert float(done[-1].split("mean is ")[1].split(",")[0]) < 0.2, "what the plain arm brought, 0.6, is no part of it"
+
+
 def test_version_that_was_rejected_does_not_go_out_again(tmp_path: Path) -> None:
     """The second operator draws the seed that the first one's bad version had: the same files."""
     with living(tmp_path, stall(Sorting(backwards=(2,)))) as life:
@@ -215,7 +225,11 @@ def test_canary_of_a_quiet_place_is_given_time_and_then_trusted(tmp_path: Path) 
         begun = next(at for at, sentence in life.done if "begins with 10%" in sentence)
         served = next(at for at, sentence in life.done if "serves everyone" in sentence)
         assert served - begun == 6 * HOUR
-        assert any(sentence.endswith("too few to judge") for sentence in done)
+        said = next(sentence for sentence in done if "serves everyone" in sentence)
+        assert said.endswith("too few to judge")
+        assert " on the gate's word alone, " in said
+        (alert,) = life.engine.home.journal.alerts("stall", monitor="guard")
+        assert (alert.severity, alert.at, alert.message) == ("warning", served, said)
 
 
 # ---- restarts and rivals

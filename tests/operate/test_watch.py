@@ -8,6 +8,7 @@ import pytest
 from millrace import Drift, Freshness, drop
 from millrace.monitors.declare import Calibration
 from millrace.operate.watch import look, primary, recent, scoring, watched
+from millrace.stores.audit import Change
 from millrace.types import HOUR
 from tests.operate.stall import START, Life, Sorting, Street, living, stall, wanted
 
@@ -41,6 +42,20 @@ def test_drift_is_seen_after_a_shift_and_not_without_one(shift: float, tmp_path:
         (reading,) = looks(life)
         assert reading.alarm is (shift > 0)
         assert reading.monitor == "drift of ranker"
+
+
+def test_release_that_leaves_a_version_as_it_is_does_not_begin_anew(tmp_path: Path) -> None:
+    """Only another threshold is released just before the shift: what was normal before it still is."""
+    loaded = stall(monitors=lambda model: [Drift(model, over="2h")], every="30d")
+    with living(tmp_path, loaded, Street(shift=3.0, shift_at=START + 6 * HOUR)) as life:
+        life.until(5.5)
+        releases, change = life.engine.home.releases, Change(at=life.time.now, who="test", why="another threshold")
+        same = releases.get(life.engine.standing.champion).versions
+        made = releases.create("stall", same, life.engine.loaded.hash, {"places/act": 0.5}, change)
+        releases.promote(releases.standing("stall"), made.id, change)
+        life.until(7.9)
+        assert life.engine.standing.champion == made.id
+        assert looks(life)[0].alarm
 
 
 @pytest.mark.parametrize("way", ["forwards", "backwards"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from millrace.decision import Decision
+from millrace.features.offline import backfill
+from millrace.features.plan import Plan
 from millrace.loaded import Loaded
 from millrace.loading import load
 from millrace.log.log import Log
@@ -54,6 +56,9 @@ class Diary:
 
     def decided(self, since: int, until: int) -> Columns:
         return take(self.rows, (self.rows["at"] >= since) & (self.rows["at"] < until) & (self.rows["known"] < until))
+
+    def features(self, plan: Plan, features: Iterable[Any], rows: Columns) -> dict[str, Array]:
+        return backfill(plan, features, rows, self.events)
 
     def until(self, instant: int) -> Diary:
         """Return what was written down before an instant, and nothing else."""

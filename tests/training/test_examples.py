@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from millrace import ALS, Entity, Event, Judged, Model, Pairs, Ref, Request, outcome
+from millrace import ALS, Entity, Event, Judged, Logistic, Model, Pairs, Ref, Request, outcome
 from millrace.errors import TrainingError
 from millrace.models.declare import POSITION
 from millrace.models.learner import Examples
 from millrace.training.examples import Material, gather, pair_fields
 from millrace.types import HOUR, MINUTE, Array, Columns, size, take
 from tests.training.diary import START, Diary, diary, kiosk, model, read, write
+from tests.training.kiosk import Paper, Read
 
 MODELS = ("ranker", "finder", "critic")
 
@@ -99,6 +100,39 @@ def test_labels_are_what_counting_by_hand_gives(seed: int, share: float) -> None
             mine &= reads["at"] < again
         expected = [float(mine.any()), float((mine & (reads["minutes"] > 5)).any())] if until < horizon else [np.nan, np.nan]
         np.testing.assert_array_equal([opened[row], liked[row]], expected)
+
+
+@given(st.integers(0, 10**9), st.floats(0, 1), st.floats(0, 1))
+@settings(max_examples=25)
+def test_decision_is_closed_before_an_instant_exactly_when_one_of_its_rows_has_a_label_then(seed: int, share: float, part: float) -> None:
+    told = diary(25, seed)
+    horizon = START + HOUR + int(share * (told.end - START - HOUR))
+    instant = START + int(part * (horizon - START))
+    for name in MODELS:
+        material = told.gather(name)
+        closed = material.closed(horizon)
+        labelled = np.zeros(size(material.rows), dtype=bool)
+        for column in material.labels(instant).values():
+            labelled |= ~np.isnan(column)
+        ids = material.rows["id"].astype(str)
+        np.testing.assert_array_equal(closed < instant, np.isin(ids, ids[labelled]))
+
+
+def test_row_stands_for_those_that_its_action_hid_where_one_action_only_shows_the_outcome() -> None:
+    told = diary(5)
+    chance = np.linspace(0.1, 1.0, size(told.rows))
+    chance[0] = np.nan
+    seen = Diary(told.streams, {**told.rows, "propensity": chance}, told.end)
+    for seen_if, weight in (
+        (None, np.ones(len(chance))),
+        (("shown", "kept"), np.ones(len(chance))),
+        ("shown", 1 / np.nan_to_num(chance, nan=1)),
+    ):
+        of = Model(outcome(Read, within="10m", seen_if=seen_if), learner=Logistic(), features=[Paper.quality])
+        material = gather(of, kiosk().system.request, kiosk().system.candidate, seen, START, told.end)
+        np.testing.assert_allclose(material.stands_for(), weight)
+        examples = material.examples(np.ones(size(told.rows), dtype=bool), told.end, material.stands_for())
+        assert set(examples.weight) <= set(material.stands_for())
 
 
 def test_rows_are_in_the_order_of_the_log_and_decisions_lie_together() -> None:

@@ -57,5 +57,5 @@ def test_no_labelled_row_is_refused_with_what_to_do() -> None:
 
 
 def test_rows_of_one_instant_are_refused_with_the_instant() -> None:
-    with pytest.raises(TrainingError, match=r"all labelled decisions fall on 1970-01-01T00:00:07\+00:00: a split in time needs"):
+    with pytest.raises(TrainingError, match=r"all labels were known at 1970-01-01T00:00:07\+00:00: a split in time needs"):
         temporal(np.array([7_000_000] * 9), horizon=10**9)

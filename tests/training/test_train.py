@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from millrace import GradientBoosting, Logistic, Model, NotWorse
+from millrace import GradientBoosting, Logistic, Model, NotWorse, outcome
 from millrace.decision import Decisions
 from millrace.errors import TrainingError
 from millrace.models.declare import POSITION
@@ -17,9 +17,9 @@ from millrace.policy.stages import Score
 from millrace.serve.facts import Installed, LiveFacts
 from millrace.training.examples import Material, gather
 from millrace.training.train import Challenger, Champion, train
-from millrace.types import Array, Columns, objects, size, take
+from millrace.types import HOUR, Array, Columns, objects, size, take
 from tests.training.diary import START, Diary, diary, kiosk, model, read, write
-from tests.training.kiosk import Paper, long, opened, reads
+from tests.training.kiosk import Paper, Read, long, opened, reads
 from tests.training.test_examples import bytes_of
 
 GATE = NotWorse("auc")
@@ -107,8 +107,8 @@ def test_the_earlier_fit_sees_what_a_log_that_ends_at_the_split_would_give() -> 
     then = told.until(split)
     before = gather(reader(learner), kiosk().system.request, kiosk().system.candidate, then, START, split)
     assert bytes_of(first) == bytes_of(before.examples(np.ones(size(before.rows), dtype=bool), split))
-    assert first.at.max() < split <= challenger.later[0].at.min()
-    assert len(second) == challenger.rows > len(first) + len(challenger.later[0]) - 1
+    assert first.at.max() < challenger.later[0].at.min()
+    assert len(second) == challenger.rows == len(first) + len(challenger.later[0]), "no labelled row is left to neither side"
     assert set(first.at) & set(challenger.later[0].at) == set()
 
 
@@ -131,7 +131,7 @@ def gated(learner: Any, champion: Any, told: Diary, gate: NotWorse = GATE, learn
 
 @pytest.fixture(scope="module")
 def told() -> Diary:
-    return diary(900)
+    return diary(1500)
 
 
 @pytest.fixture(scope="module")
@@ -178,15 +178,34 @@ def test_champion_is_judged_only_on_rows_newer_than_what_it_learned_from() -> No
         asked, until = Asked(version), int(np.quantile(told.rows["at"], share))
         challenger = gated(Logistic(), asked, told, learned_until=until)
         assert challenger.split.at == (until if moves else usual)
-        assert challenger.later[0].at.min() >= max(until, usual)
+        assert challenger.later[0].at.min() + opened.window >= challenger.split.at, "what it was decided on had no label then"
         assert [size(rows) for rows in asked.seen] == [len(challenger.later[0])]
+
+
+def test_weeks_that_an_outcome_takes_are_left_to_neither_side() -> None:
+    """Outcomes that take half of the diary: what was decided before the champion learned, and known since, is what it is judged on."""
+    told = diary(6000, shown=2)
+    slow = outcome(Read, within=f"{int((told.end - START) / 2 / HOUR)}h")
+    of = Model(slow, features=[Paper.quality, reads, long], learner=Watched())
+    gathered = gather(of, kiosk().system.request, kiosk().system.candidate, told, START, told.end)
+    week = START + int((told.end - START) * 0.955)
+    asked = Asked(train(gathered, week, GATE, seed=0).version)
+    challenger = train(gathered, told.end, GATE, seed=0, champion=Champion(asked, week))
+    earlier, later = of.learner.seen[-2] if challenger.verdict.passed else of.learner.seen[-1], challenger.later[0]
+    assert challenger.split.at == week
+    assert len(later) >= 500
+    assert later.at.max() < week, "no decision since the champion learned has a label yet"
+    assert earlier.at.max() + slow.window < week <= later.at.min() + slow.window
+    labels = gathered.labels(week)[slow.column]
+    assert np.isnan(labels[np.isin(told.rows["at"], later.at)]).all(), "what was known of it, the champion did not know"
+    assert [size(rows) for rows in asked.seen] == [len(later)]
 
 
 def test_champion_is_not_judged_while_too_little_is_newer(told: Diary, champion: Any) -> None:
     asked = Asked(champion)
     until = int(np.quantile(told.rows["at"], 0.95))
     with pytest.raises(
-        TrainingError, match="labelled rows are newer than the champion, 500 are needed to judge a challenger: wait for more"
+        TrainingError, match="rows were labelled since the champion learned, 500 are needed to judge a challenger: wait for more"
     ):
         gated(Logistic(), asked, told, learned_until=until)
     assert asked.seen == []

@@ -1,0 +1,174 @@
+"""Features written to a file: in bounded memory, and on from where an earlier attempt was interrupted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from millrace.errors import BadInput, Unavailable
+from millrace.features.learned import plain
+from millrace.features.plan import Plan
+from millrace.log.log import Log
+from millrace.operate.backfilling import Backfill, Progress, parts_for
+from millrace.operate.given_rows import slices
+from millrace.operate.history import LogHistory
+from millrace.types import EVER, Array, Columns, size, take
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_INPUTS = "inputs.json"
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """What the parts in a folder were made of.
+
+    Attributes:
+        features: Their columns.
+        rows: The digest of the rows.
+        parts: How many parts they were cut into.
+        position: The last record of the log when it was begun.
+        until: The last watermark, microseconds: what is known from then on is not read.
+        forgotten: How often somebody was forgotten: parts made before hold what must be gone.
+    """
+
+    features: list[str]
+    rows: str
+    parts: int
+    position: int
+    until: int
+    forgotten: int
+
+
+def materialise(
+    log: Log,
+    history: LogHistory,
+    plan: Plan,
+    features: Mapping[str, Any],
+    rows: Columns,
+    given: Path | None,
+    output: Path,
+    threads: int,
+    progress: Progress = lambda *_: None,
+) -> int:
+    """Write features of rows to a Parquet file, and return how many rows it has. Finished parts are kept until the file is whole.
+
+    Args:
+        log: The log.
+        history: The same log, as it is read.
+        plan: A plan that holds the features.
+        features: Those wanted, by the name of their column in the file.
+        rows: As for `features.offline.backfill`.
+        given: The file of the rows, whose columns are all written beside the features; None to write those of `rows`.
+        output: The file.
+        threads: How many threads the kernel may use.
+        progress: Told how far it is.
+
+    Raises:
+        BadInput: A feature has the name of a column of the rows.
+        Unavailable: The disk is full or fails; what is finished stays, and the same command goes on from there.
+    """
+    _check_names(features, rows, given)
+    folder = output.with_name(output.name + ".parts")
+    wanted = list(features.values())
+    parts = parts_for(history.records(plan), size(rows))
+    until = int(rows["watermark"].max()) if size(rows) else EVER
+    inputs = Inputs([one.column for one in wanted], digest(rows), parts, log.position, until, log.forgotten)
+    work = Backfill.of(folder, plan, plain(wanted), rows, _prepared(folder, log, plan, inputs).parts, threads=threads)
+    found = _found(work, features, history, progress)
+    _write(output, found, slices(given, work.rows_at_once) if given is not None else _tables(rows, work.rows_at_once))
+    shutil.rmtree(folder)
+    return size(rows)
+
+
+def _found(work: Backfill, features: Mapping[str, Any], history: LogHistory, progress: Progress) -> Iterator[Columns]:
+    """Yield the features by name, some rows at a time, those that a version says among them."""
+    chunks = history.chunks(work.plan, work.rows)
+    for number, some in enumerate(work.run(chunks, progress)):
+        rows = take(work.rows, slice(number * work.rows_at_once, (number + 1) * work.rows_at_once))
+        known = history.completed(features.values(), some, rows)
+        yield {name: known[one.column] for name, one in features.items()}
+
+
+def _check_names(features: Iterable[str], rows: Columns, given: Path | None) -> None:
+    from pyarrow.parquet import read_schema
+
+    there = set(rows if given is None else read_schema(given).names)
+    for name in features:
+        if name in there:
+            raise BadInput(f"the rows have a column {name!r} already: rename it, or leave that feature out", field=name)
+
+
+def _prepared(folder: Path, log: Log, plan: Plan, inputs: Inputs) -> Inputs:
+    """Keep the parts of an earlier attempt if they are of the same inputs, else begin anew; return what the parts are of."""
+    path = folder / _INPUTS
+    try:
+        earlier = msgspec.json.decode(path.read_bytes(), type=Inputs)
+    except (OSError, msgspec.DecodeError):
+        earlier = None
+    if earlier is not None and _is_same(log, plan, inputs, earlier):
+        return earlier
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    path.write_bytes(msgspec.json.encode(inputs))
+    return inputs
+
+
+def _is_same(log: Log, plan: Plan, inputs: Inputs, earlier: Inputs) -> bool:
+    """Whether the rows and features are the same, and nothing has come to the log since that they would see."""
+    alike = msgspec.structs.replace(inputs, position=earlier.position, parts=earlier.parts) == earlier
+    newer = log.replay(after_position=earlier.position, known_until=inputs.until, chunk=1, streams=plan.streams)
+    return alike and inputs.position >= earlier.position and next(newer, None) is None
+
+
+def digest(rows: Columns) -> str:
+    """Return 16 hex digits that tell rows from others."""
+    said = blake2b(digest_size=8)
+    for name in sorted(rows):
+        column = _arrow(rows[name])
+        said.update(f"{name}:{column.type}:{len(column)}:{column.null_count}".encode())
+        for buffer in column.buffers():
+            if buffer is not None:
+                said.update(buffer)
+    return said.hexdigest()
+
+
+def _tables(rows: Columns, at_once: int) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
+    for start in range(0, max(size(rows), 1), at_once):
+        yield pa.table({name: _arrow(column) for name, column in take(rows, slice(start, start + at_once)).items()})
+
+
+def _write(output: Path, found: Iterable[Columns], beside: Iterable[pa.Table]) -> None:
+    from pyarrow.parquet import ParquetWriter
+
+    unfinished = output.with_name(output.name + ".unfinished")
+    writer: Any = None
+    try:
+        for features, table in zip(found, beside, strict=True):
+            for name, column in features.items():
+                table = table.append_column(name, _arrow(column))
+            writer = writer or ParquetWriter(os.fspath(unfinished), table.schema, compression="zstd")
+            writer.write_table(table.cast(writer.schema))
+        writer.close()
+        unfinished.rename(output)
+    except OSError as error:
+        raise Unavailable(f"{output} cannot be written: {error}; make room, and run the same command again to go on") from error
+
+
+def _arrow(column: Array) -> pa.Array:
+    """Return a column as it lies in a file; missing values are null there."""
+    import pyarrow as pa
+
+    if column.ndim == 2:
+        return pa.array(column.tolist())
+    is_text = column.dtype == object and not any(isinstance(value, bytes) for value in column)
+    return pa.array(column, pa.large_string() if is_text else None, from_pandas=True)
