@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from millrace.demo.figures import Figures
 from millrace.demo.story import Story
-from millrace.demo.truth import Truth
+from millrace.demo.truth import Truth, Worth
 
-_INK, _OURS, _THEIRS, _BEST, _ALARM = "#1f2933", "#0b7285", "#adb5bd", "#e8a33d", "#c92a2a"
+_INK, _OURS, _THEIRS, _BEST, _ALARM, _ALONE = "#1f2933", "#0b7285", "#868e96", "#e8a33d", "#c92a2a", "#ced4da"
 _SMOOTH = 24
 """Over how many slices a line is averaged: half a day."""
 
+_Line = list[tuple[int, float]]
+"""(Instant, value), in order."""
 
-def page(found: Figures, truth: Truth, story: Story) -> str:
-    """Return the page as HTML."""
+
+def page(found: Figures, truth: Truth, alone: Worth, story: Story) -> str:
+    """Return the page as HTML.
+
+    Args:
+        found: The figures.
+        truth: What the world knows of what was served.
+        alone: What popularity earned in the same world without a model.
+        story: What happened when.
+    """
     from jinja2 import Environment, PackageLoader, select_autoescape
     from plotly.offline import get_plotlyjs
 
     environment = Environment(loader=PackageLoader("millrace.demo"), autoescape=select_autoescape())
     told = [(story.day(at), sentence) for at, sentence in _news(story)]
-    plots = [_html(plot) for plot in (_worth(truth, story), _regret(truth, story), _lift(found))]
+    plots = [_html(plot) for plot in (_worth(truth, alone, story), _regret(truth, story), _lift(found))]
     return environment.get_template("page.html").render(found=found, told=told, plots=plots, plotly=get_plotlyjs())
 
 
@@ -37,53 +47,68 @@ def _news(story: Story) -> list[tuple[int, str]]:
     return sorted([*told, (story.shock, "tastes change: a shock that nobody is told of")], key=lambda news: news[0])
 
 
-def _worth(truth: Truth, story: Story) -> Any:
+def _worth(truth: Truth, alone: Worth, story: Story) -> Any:
     lines = {
-        "the best there was": (_BEST, [one.best for one in truth.samples]),
-        "served": (_OURS, [one.served for one in truth.samples]),
-        "popularity": (_THEIRS, [one.policies.get("popular", np.nan) for one in truth.samples]),
+        "the best there was": (_BEST, [(one.at, one.best) for one in truth.samples]),
+        "what the model ranks": (_OURS, _asked(truth, "ranked")),
+        "popularity beside the model": (_THEIRS, _asked(truth, "popular")),
+        "popularity in a world without the model": (_ALONE, alone.course()),
     }
-    return _lines("What a place shown is worth", "expected completions a place", lines, truth, story)
+    return _lines("What a place shown is worth", "expected completions a place", lines, story)
+
+
+def _asked(truth: Truth, policy: str) -> _Line:
+    """Return what a policy would have earned, from when it could answer."""
+    return [(one.at, one.policies[policy]) for one in truth.samples if policy in one.policies]
 
 
 def _regret(truth: Truth, story: Story) -> Any:
-    lines = {"regret": (_ALARM, [one.best - one.served for one in truth.samples])}
-    return _lines("Regret: what each place lost against the best there was", "completions a place", lines, truth, story)
+    lines = {"regret": (_ALARM, [(one.at, one.best - one.served) for one in truth.samples])}
+    return _lines("Regret: what each place served lost against the best there was", "completions a place", lines, story)
 
 
-def _lines(title: str, unit: str, lines: dict[str, tuple[str, list[float]]], truth: Truth, story: Story) -> Any:
+def _lines(title: str, unit: str, lines: dict[str, tuple[str, _Line]], story: Story) -> Any:
     from plotly import graph_objects as go
 
-    days = [story.day(one.at) for one in truth.samples]
     figure = go.Figure()
-    for name, (colour, values) in lines.items():
-        figure.add_scatter(x=days, y=_smoothed(values), name=name, mode="lines", line={"color": colour, "width": 2.5})
-    for at, text, colour in _marks(story):
-        figure.add_vline(x=story.day(at), line={"color": colour, "width": 1.2, "dash": "dot"})
+    for name, (colour, line) in lines.items():
+        days, values = [story.day(at) for at, _ in line], _smoothed([value for _, value in line])
+        figure.add_scatter(x=days, y=values, name=name, mode="lines", line={"color": colour, "width": 2.5})
+    for mark in _marks(story):
+        figure.add_vline(x=story.day(mark.at), line={"color": mark.colour, "width": 1.2, "dash": "dot"})
         figure.add_annotation(
-            x=story.day(at),
-            y=1.0,
+            x=story.day(mark.at),
+            y=mark.height,
             yref="paper",
-            text=text,
-            textangle=-90,
-            xanchor="right",
-            yanchor="top",
+            text=mark.text,
+            xanchor=mark.side,
+            yanchor="bottom",
             showarrow=False,
-            font={"size": 11, "color": colour},
+            font={"size": 11, "color": mark.colour},
         )
     figure.update_xaxes(title="day", range=[0, story.day(story.end)])
     figure.update_yaxes(title=unit, rangemode="tozero")
     return _styled(figure, title)
 
 
-def _marks(story: Story) -> list[tuple[int, str, str]]:
-    """Return (instant, text, colour) of what explains the lines: the shock, the first alarm after it, and every release that served."""
-    marks = [(story.shock, "tastes change", _ALARM)]
+class _Mark(NamedTuple):
+    """An upright line and what is written at it: how high, 0 to 1 being the plot, and with which side against the line."""
+
+    at: int
+    text: str
+    colour: str
+    height: float
+    side: str
+
+
+def _marks(story: Story) -> list[_Mark]:
+    """Return what explains the lines: the shock and the first alarm after it above the plot, every release that served at its foot."""
+    marks = [_Mark(story.shock, "tastes change ", _ALARM, 1.0, "right")]
     alarms = [at for at, sentence in story.done if sentence.startswith("alert") and at > story.shock]
     if alarms:
-        marks.append((min(alarms), "noticed", _INK))
-    served = [(at, sentence.split()[0]) for at, sentence in story.done if " serves" in sentence]
-    return [*marks, *((at, name.split("-")[0], _OURS) for at, name in served)]
+        marks.append(_Mark(min(alarms), " noticed", _INK, 1.0, "left"))
+    served = [(at, sentence.split("-")[0]) for at, sentence in story.done if " serves" in sentence]
+    return [*marks, *(_Mark(at, f" {name}", _OURS, 0.0, "left") for at, name in served)]
 
 
 def _lift(found: Figures) -> Any:
@@ -110,15 +135,13 @@ def _lift(found: Figures) -> Any:
     figure.add_vline(x=0, line={"color": _THEIRS})
     figure.update_xaxes(title="lift in completions over popularity", tickformat="+.0%")
     figure.update_layout(showlegend=False)
-    return _styled(figure, "The lift over popularity, with its 95 % interval", height=240)
+    return _styled(figure, "The lift over popularity since a model first served, measured with its 95 % interval", height=240)
 
 
 def _smoothed(values: list[float]) -> list[float]:
-    """Return a centred running mean, missing values left out."""
-    known = np.array(values, dtype=np.float64)
-    half = _SMOOTH // 2
-    windows = [known[max(i - half, 0) : i + half + 1] for i in range(len(known))]
-    return [float(np.nanmean(part)) if np.isfinite(part).any() else float("nan") for part in windows]
+    """Return the mean of each value and those before it: a line never moves before what moved it, and begins when there is half a mean."""
+    means = [float(np.mean(values[max(i - _SMOOTH + 1, 0) : i + 1])) for i in range(len(values))]
+    return [mean if i >= _SMOOTH // 2 else float("nan") for i, mean in enumerate(means)]
 
 
 def _styled(figure: Any, title: str, height: int = 380) -> Any:
@@ -135,4 +158,4 @@ def _styled(figure: Any, title: str, height: int = 380) -> Any:
 
 
 def _html(figure: Any) -> str:
-    return figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False, "responsive": True})
+    return figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True})

@@ -25,7 +25,9 @@ from millrace.serve.home import Home
 from millrace.types import DAY, Array, size, take
 from millrace.worlds.feed import START, FeedWorld
 
-_REQUESTS_PER_DAY = 1_000
+_VIEWERS = 3_000
+"""Enough that the lift between the arms stands out of how much viewers differ: of a fifth as many nobody could say its sign."""
+_REQUESTS_PER_DAY = 1_500
 _VIDEOS = 800
 _TIMED = 300
 
@@ -58,7 +60,7 @@ def run(out: Path, *, days: int, seed: int) -> Figures:
     engine.close()
     found = figures(loaded, operator.history, home, truth, alone, story, proof, waits, lived, clock.now)
     home.close()
-    (out / "index.html").write_text(page(found, truth, story), encoding="utf-8")
+    (out / "index.html").write_text(page(found, truth, alone, story), encoding="utf-8")
     (out / "summary.json").write_bytes(msgspec.json.encode(found))
     _tell(found, out)
     return found
@@ -84,7 +86,7 @@ def _popularity_alone(folder: Path, seed: int, story: Story) -> Worth:
 
 
 def _world(seed: int, shock: int) -> FeedWorld:
-    return FeedWorld(seed, requests_per_day=_REQUESTS_PER_DAY, videos=_VIDEOS, shock_at=shock)
+    return FeedWorld(seed, viewers=_VIEWERS, requests_per_day=_REQUESTS_PER_DAY, videos=_VIDEOS, shock_at=shock)
 
 
 def _bar() -> Any:

@@ -59,6 +59,10 @@ class Worth:
             kept &= ranked == (arm == "ranked")
         return float(value[kept].mean()) if kept.any() else float("nan")
 
+    def course(self) -> list[tuple[int, float]]:
+        """Return (instant, mean expected reward of a row) for every slice of time, in order."""
+        return [(int(at[-1]), float(value.mean())) for at, _, value in self._seen if len(at)]
+
 
 class Truth:
     """Keeps the true worth of what a system does in a world.
