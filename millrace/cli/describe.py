@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from millrace.cli.features import feature_table
 from millrace.cli.printing import console, number, table
 from millrace.cli.written import named, spelt, written
-from millrace.features.declare import Aggregate, OnDemand, Ratio, key_name
 from millrace.loaded import Loaded
 from millrace.policy.pipeline import Pipeline
-from millrace.policy.sources import Source, Union
+from millrace.policy.sources import Union
 from millrace.policy.stages import Score
 from millrace.schema import Entity, Field, Request, field_names
-from millrace.serve.naming import feature_names
-from millrace.types import duration
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +24,7 @@ def describe(loaded: Loaded) -> None:
     out, system = console(), loaded.system
     chosen = f"chooses among {system.candidate.__name__}" if system.candidate is not None else "acts on the request itself"
     out.print(f"{loaded.name}: answers {system.request.__name__}, {chosen}\n", style="bold")
-    parts = [_classes(loaded), _features(loaded), _models(loaded), _policy(loaded), _operation(loaded)]
+    parts = [_classes(loaded), feature_table(loaded), _models(loaded), _policy(loaded), _operation(loaded)]
     for part in parts:
         if part is not None:
             out.print(part)
@@ -54,65 +52,6 @@ def _kind(one: type) -> str:
 def _field(field: Field) -> str:
     shown = f"{field.name} → {field.refers_to.__name__}" if field.refers_to is not None else f"{field.name}: {field.kind}"
     return f"{shown} or none" if field.optional else shown
-
-
-def _features(loaded: Loaded) -> Table | None:
-    rows = table("Features", "name", "what", "per", "over", "hop", "if none", "used by")
-    names, users = feature_names(loaded), _users(loaded)
-    for column, one in loaded.plan.features.items():
-        used = ", ".join(dict.fromkeys(users.get(column, ())))
-        if isinstance(one, Aggregate):
-            keys = ", ".join(key_name(key) for key in one.per)
-            hop = "–" if one.window.is_lifetime else duration(one.window.hop)
-            name = "–" if names[column] == column else names[column]
-            rows.add_row(name, _aggregated(one), keys, str(one.window), hop, _default(one.default), used)
-        else:
-            rows.add_row(names.get(column, column), _made(one, names), "", "", "", "", used)
-    return rows if rows.row_count else None
-
-
-def _aggregated(one: Aggregate) -> str:
-    what = one.of.column if isinstance(one.of, Field) or one.value is not None else one.of.__name__
-    return f"{one.op} of {what}" + (f" if {one.where.column}" if one.where is not None else "")
-
-
-def _default(value: Any) -> str:
-    return "missing" if value is None else number(value)
-
-
-def _made(one: Any, names: dict[str, str]) -> str:
-    if isinstance(one, Ratio):
-        prior = f", prior {one.prior[0]:g} in {one.prior[1]:g}" if any(one.prior) else ""
-        return f"{names[one.top.column]} / {names[one.bottom.column]}{prior}"
-    if isinstance(one, OnDemand):
-        said = (one.function.__doc__ or "").strip().splitlines()
-        return said[0] if said else f"function of {', '.join(names.get(need.column, need.column) for need in one.needs) or 'attributes'}"
-    return f"{one.kind} attribute"
-
-
-def _users(loaded: Loaded) -> dict[str, list[str]]:
-    """Return who reads each feature, by its column."""
-    users: dict[str, list[str]] = {}
-    for reader, read in _readings(loaded):
-        for one in read:
-            users.setdefault(one.column, []).append(reader)
-    return users
-
-
-def _readings(loaded: Loaded) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    for name, model in loaded.models.items():
-        yield name, model.features
-    for one in loaded.of(Source):
-        if not isinstance(one, Union):
-            yield loaded.name_of(one), one.features()
-    for pipeline in loaded.of(Pipeline):
-        for stage in pipeline.stages:
-            if not isinstance(stage, Score):
-                yield loaded.name_of(stage), stage.features()
-    names = feature_names(loaded)
-    for column, one in loaded.plan.features.items():
-        needs = one.needs if isinstance(one, OnDemand) else (one.top, one.bottom) if isinstance(one, Ratio) else ()
-        yield names.get(column, column), needs
 
 
 def _models(loaded: Loaded) -> Table | None:

@@ -75,6 +75,10 @@ def _print(lessons: list[Lesson]) -> None:
         verdict = "passed" if one.passed else "refused" if one.gate else "not trained"
         rows.add_row(one.model, one.gate or "–", number(one.champion), number(one.challenger), verdict, one.reason)
     console().print(rows)
+    for one in lessons:
+        if one.logged or one.back_filled:
+            said = f"{number(one.logged)} values as they were served, {number(one.back_filled)} back-filled from the log"
+            console().print(f"{one.model} read {said}", style="dim")
 
 
 def promote(system: str, release: str, folder: Path) -> None:

@@ -122,12 +122,15 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; loopback unless you say otherwise.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port.", min=0, max=65535)] = 8000,
     operate: Annotated[bool, typer.Option(help="Also watch, retrain and roll out.")] = True,
+    online: Annotated[
+        str, typer.Option(help="Publish the online view to a Redis for other processes: redis://host:6379/0.", envvar="MILLRACE_ONLINE")
+    ] = "",
     home: Where = HOME,
 ) -> None:
     """Serve the system over HTTP: decide, events, outcomes, explanations, metrics."""
     from millrace.cli.serving import serve as work
 
-    work(system, home, host, port, operate=operate)
+    work(system, home, host, port, operate=operate, online=online)
 
 
 @app.command(rich_help_panel=LOOK)
@@ -144,6 +147,47 @@ def explain(system: System, decision: Annotated[str, typer.Argument(help="The id
     from millrace.cli.why import explain as work
 
     work(system, decision, home)
+
+
+@app.command(rich_help_panel=LEARN)
+def backfill(
+    system: System,
+    output: Annotated[Path, typer.Option(help="The Parquet file to write.", dir_okay=False)],
+    rows: Annotated[
+        Path | None,
+        typer.Option(help="A Parquet file of rows: watermark or at, the request's fields, candidate; by default the logged decisions."),
+    ] = None,
+    feature: Annotated[list[str], typer.Option("--feature", "-f", help="Which feature, by name; by default all.")] = [],  # noqa: B006
+    threads: Annotated[int, typer.Option(help="How many threads may work.", min=1)] = 2,
+    home: Where = HOME,
+) -> None:
+    """Write features of rows, each as of its own instant, in bounded memory; interrupted, it goes on where it was."""
+    from millrace.cli.backfill import backfill as work
+
+    work(system, rows, output, feature, threads, home)
+
+
+@app.command(rich_help_panel=LOOK)
+def features(system: System) -> None:
+    """List the features a system reads: keys, window, hop, default, freshness, and who uses each."""
+    from millrace.cli.features import features as work
+    from millrace.loading import load
+
+    work(load(system))
+
+
+@app.command("explain-value", rich_help_panel=LOOK)
+def explain_value(
+    system: System,
+    feature: Annotated[str, typer.Argument(help="A feature by its declared name, such as 'clicks[Item, 7d]', or by its column.")],
+    keys_and_at: Annotated[list[str], typer.Argument(metavar="KEY... AT", help="Its keys, then the instant: 2026-03-01T12:00:00Z.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    home: Where = HOME,
+) -> None:
+    """Print the events behind a number: what was known before an instant and lies in its window, by both clocks."""
+    from millrace.cli.value import explain_value as work
+
+    work(system, feature, keys_and_at[:-1], keys_and_at[-1], home, as_json=json)
 
 
 @app.command(rich_help_panel=LOOK)
@@ -172,6 +216,51 @@ def rollback(system: System, home: Where = HOME) -> None:
     from millrace.cli.learn import rollback as work
 
     work(system, home)
+
+
+@app.command(rich_help_panel=RUN)
+def forget(
+    system: System,
+    who: Annotated[str, typer.Argument(help="The entity class and the id: Viewer:v17. Without it, finish what was interrupted.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only check the tombstones and print them.")] = False,
+    home: Where = HOME,
+) -> None:
+    """Remove a person from the log and all that was made of it; a signed tombstone says that, not whom."""
+    from millrace.cli import forget as work
+
+    sys.exit(work.check(system, who, home) if check else work.forget(system, who, home, yes=yes))
+
+
+@app.command(rich_help_panel=RUN)
+def compact(system: System, home: Where = HOME) -> None:
+    """Move what was logged to Parquet files, and drop what is no longer kept (retain=); a server does so by itself."""
+    from millrace.cli.keeping import compact as work
+
+    work(system, home)
+
+
+@app.command(rich_help_panel=RUN)
+def backup(
+    system: System,
+    to: Annotated[Path, typer.Argument(help="The folder its backups lie in, on another disk if you can.", file_okay=False)],
+    home: Where = HOME,
+) -> None:
+    """Copy the log, models and releases, also while it is served; what did not change since the last backup is not copied again."""
+    from millrace.cli.keeping import backup as work
+
+    work(system, to, home)
+
+
+@app.command(rich_help_panel=RUN)
+def restore(
+    source: Annotated[Path, typer.Argument(help="A backup, or the folder of backups: the last one then.", exists=True, file_okay=False)],
+    home: Where = HOME,
+) -> None:
+    """Make the folder of a system from a backup, every file checked; a folder that holds anything is left alone."""
+    from millrace.cli.keeping import restore as work
+
+    work(source, home)
 
 
 @app.command(rich_help_panel=BEGIN)

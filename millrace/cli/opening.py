@@ -12,6 +12,7 @@ from millrace.loaded import Loaded
 from millrace.loading import load
 from millrace.log.mark import WriterLock
 from millrace.operate.history import LogHistory
+from millrace.operate.published import Published
 from millrace.serve.home import Home
 from millrace.serve.release import Versions
 from millrace.stores.standing import Standing
@@ -52,7 +53,8 @@ def reading(system: str, folder: Path) -> Iterator[Desk]:
         raise NotFound(f"there is nothing in {folder} yet: import history or serve {loaded.name} first, or name its folder with --home")
     home = Home(folder, loaded, read_only=True)
     try:
-        yield Desk(loaded, home, Versions(loaded, home.registry), LogHistory(home.log, loaded))
+        versions = Versions(loaded, home.registry)
+        yield Desk(loaded, home, versions, LogHistory(home.log, loaded, published=Published(loaded, home.releases, versions)))
     finally:
         home.close()
 

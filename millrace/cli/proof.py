@@ -10,6 +10,7 @@ from millrace.cli.opening import Desk, reading
 from millrace.cli.printing import console, number, progress, table, when
 from millrace.features.parity import Mismatch
 from millrace.features.parity import explain as evidence
+from millrace.operate.lateness import known_too_early
 from millrace.operate.verify import verify as proven
 from millrace.serve.naming import feature_names
 from millrace.types import EVER, Columns, size
@@ -35,9 +36,13 @@ def verify(system: str, last: int, folder: Path) -> int:
             def tell(done: int, rows: int) -> None:
                 shown.update(task, completed=done, total=rows, said=f"{done:,} rows")
 
-            proof = proven(desk.loaded, desk.history, _since(desk, last), -EVER, tell)
+            proof = proven(desk.loaded, desk.history, _since(desk, last), -EVER, tell, desk.home.tombstones.gaps())
         out = console()
         out.print(f"decisions {number(proof.decisions)}, values {number(proof.values)}, mismatches {number(len(proof.mismatches))}")
+        if proof.forgotten:
+            out.print(f"{number(proof.forgotten)} more values differ and cannot be proven: they may have counted who was forgotten since")
+        for name, early in known_too_early(desk.loaded, desk.home.log).items():
+            out.print(f"warning: {number(early)} {name} are known when they happened, for all its lag: import them anew", style="yellow")
         for mismatch, row in zip(proof.mismatches[:_SHOWN], proof.rows[:_SHOWN], strict=True):
             out.print()
             _print_mismatch(desk, mismatch, row)

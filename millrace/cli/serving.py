@@ -6,13 +6,19 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from millrace.cli.opening import writing
 from millrace.cli.printing import console
+from millrace.errors import BadInput
 from millrace.loaded import Loaded
 from millrace.loading import load
+from millrace.log.forget import pending
 from millrace.operate.loop import Operator
+from millrace.operate.retention import tidy
 from millrace.serve.app import free_port, run
 from millrace.serve.engine import Engine
 from millrace.serve.home import Home
@@ -30,7 +36,7 @@ _PATIENCE_S = 10.0
 """How long a step under way may go on after the server was told to end, in seconds."""
 
 
-def serve(system: str, folder: Path, host: str, port: int, *, operate: bool) -> None:
+def serve(system: str, folder: Path, host: str, port: int, *, operate: bool, online: str = "") -> None:
     """Serve a system until SIGTERM or SIGINT; what was accepted is finished, and a snapshot saved for the next start.
 
     Args:
@@ -39,22 +45,41 @@ def serve(system: str, folder: Path, host: str, port: int, *, operate: bool) -> 
         host: The address to listen on.
         port: The port; 0 takes any free one.
         operate: Also watch, retrain and roll out; else only install the releases that others promote.
+        online: The URL of a Redis where the online view is published for other processes; "" publishes nowhere.
 
     Raises:
+        BadInput: `online` is no URL of a store that can hold it.
+        MissingExtra: The client library of that store is not installed.
         DeclarationError: The module is wrong.
         Conflict: Another process writes to the log.
         Unavailable: The port is taken.
     """
     loaded = load(system)
+    store = store_of(online) if online else None
     port = free_port(host, port)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with writing(loaded, folder) as home:
+        if pending(home.log.store.folder) is not None:
+            log.warning("forgetting somebody was interrupted: stop this, run `millrace forget %s`, and serve again", system)
         engine = Engine(loaded, home)
+        if store is not None:
+            engine.lead(partial(store.publish, online, loaded))
         step = Operator(engine).step if operate else _only_reload(engine)
         operated = repeating(OPERATE_EVERY_S, "operator", lambda: step(engine.clock.now()))
         with operated, repeating(TIDY_EVERY_S, "compaction", lambda: _tidy(home, engine)):
             _announce(loaded, folder, f"http://{host}:{port}", operate)
             run(create_app(engine), host, port)
+
+
+def store_of(url: str) -> Any:
+    """Return the adapter of a URL: of an online view, chosen by the scheme."""
+    scheme = url.partition("://")[0]
+    if scheme not in _STORES:  # what was written may hold a password, so it is not repeated
+        raise BadInput(f"--online takes a URL that begins with {', '.join(f'{one}://' for one in _STORES)}", "online")
+    return import_module(f"millrace.adapters.{_STORES[scheme]}.online")
+
+
+_STORES = {"redis": "redis", "rediss": "redis", "unix": "redis"}
 
 
 def _only_reload(engine: Engine) -> Callable[[int], list[str]]:
@@ -65,10 +90,11 @@ def _only_reload(engine: Engine) -> Callable[[int], list[str]]:
 
 
 def _tidy(home: Home, engine: Engine) -> list[str]:
-    """Compact the log and save a snapshot, so that a start after a crash replays minutes, not the whole log."""
-    done = home.log.compact(slice_rows=_SLICE)
+    """Compact the log, drop what it no longer keeps, and save a snapshot: a start after a crash replays minutes, not the whole log."""
+    done, dropped = tidy(engine.loaded, home.log, engine.clock.now(), _SLICE)
     engine.snapshot()
-    return [f"moved {done.moved:,} records to the lake"] if done.moved else []
+    moved = [f"moved {done.moved:,} records to the lake"] if done.moved else []
+    return moved + [f"dropped {rows:,} {stream}, no longer kept" for stream, rows in dropped.items()]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from millrace.expressions import Expr
 from millrace.features.declare import Aggregate, OnDemand, Ratio
+from millrace.features.learned import Learned
 from millrace.loaded import Loaded
 from millrace.models.declare import Outcome
 from millrace.walk import is_declaration
@@ -16,7 +17,7 @@ from millrace.walk import is_declaration
 def named(loaded: Loaded, declaration: Any) -> str:
     """Return the name a declaration is bound to, "" for one that was only given a name after what holds it."""
     name = loaded.names.get(id(declaration), "")
-    return "" if "." in name and not isinstance(declaration, Aggregate | Ratio | OnDemand) else name
+    return "" if "." in name and not isinstance(declaration, Aggregate | Ratio | OnDemand | Learned) else name
 
 
 def written(loaded: Loaded, value: Any) -> str:
@@ -26,7 +27,7 @@ def written(loaded: Loaded, value: Any) -> str:
 
 def spelt(loaded: Loaded, value: Any) -> str:
     """Return a value by its class and settings, those left at their defaults not said."""
-    if isinstance(value, Expr | Aggregate | Ratio | Outcome | OnDemand):
+    if isinstance(value, Expr | Aggregate | Ratio | Outcome | OnDemand | Learned):
         return value.column
     if isinstance(value, type):
         return value.__name__

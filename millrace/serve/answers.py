@@ -135,18 +135,20 @@ class Health(msgspec.Struct, frozen=True):
     alive: bool = True
 
 
-class Ready(msgspec.Struct, frozen=True, kw_only=True):
+class Ready(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The log is open and the view is up to it.
 
     Attributes:
         system: Whose requests are answered.
         release: What serves; null before the first release.
         candidate: What is being rolled out beside it, if anything.
+        following: Why what follows the online view (what publishes it to Redis) does not; empty when all do, or nothing follows it.
     """
 
     system: str
     release: str | None
     candidate: str | None
+    following: list[str] = []
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -12,8 +12,11 @@ import msgspec
 from millrace.decision import Decision
 from millrace.errors import BadInput
 from millrace.loaded import Loaded
-from millrace.schema import Event, Field, references
+from millrace.schema import Entity, Event, Field, private_fields, references
 from millrace.types import moment
+
+UNSAID = "(private)"
+"""What stands for a private value wherever a record is shown."""
 
 _PATH = re.compile(r"`\$\.?([^`]*)`$")
 _NAMED = re.compile(r"field `([^`]+)`")
@@ -159,5 +162,7 @@ def _about(decision: Decision, candidate: Any) -> str:
 
 
 def plain(item: Any) -> Any:
-    """Return a record as values that JSON can say."""
+    """Return a record as values that JSON can say, private ones left unsaid."""
+    if isinstance(item, Event | Entity):
+        item = msgspec.structs.replace(item, **{name: UNSAID for name in private_fields(type(item)) if getattr(item, name) is not None})
     return msgspec.to_builtins(item, enc_hook=lambda value: value.isoformat() if isinstance(value, datetime) else str(value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import msgspec
@@ -16,17 +16,40 @@ from millrace.loaded import Loaded
 from millrace.log.appending import Receipt
 from millrace.log.shown import requests_of, shown_rows
 from millrace.log.streams import DECISION, codec_of
+from millrace.log.traces import Progress, Who
 from millrace.log.writer import Writer
-from millrace.policy.pipeline import Pipeline
 from millrace.schema import Request, field_names, shows
 from millrace.serve.clock import Clock, wall
 from millrace.serve.facts import LiveFacts
+from millrace.serve.forgetting import forget
 from millrace.serve.home import Home
 from millrace.serve.pools import Pools
-from millrace.serve.records import records
+from millrace.serve.records import recorded, records
 from millrace.serve.release import Versions, serving
 from millrace.stores.standing import Standing
+from millrace.stores.tombstones import Tombstone
 from millrace.types import Columns
+
+
+class Follower(Protocol):
+    """What follows the online view of an engine."""
+
+    @property
+    def trouble(self) -> str:
+        """What keeps it from following; "" when nothing does."""
+        ...
+
+    def told(self, batch: Mapping[str, Columns]) -> None:
+        """Take note of a batch that was just applied to the view. It holds up who waits for an acknowledgement, so it must be short."""
+        ...
+
+    def renewed(self, view: OnlineView) -> None:
+        """Follow another view from now on, and leave nothing of the one before: it was built anew from a log that changed."""
+        ...
+
+    def close(self) -> None:
+        """Catch up, if that can be done soon, and end."""
+        ...
 
 
 class Engine:
@@ -48,11 +71,13 @@ class Engine:
         self._seed = seed
         self._pools = None if patient else Pools()
         self.versions = Versions(loaded, home.registry)
-        self._kept = _kept(loaded)
+        self._kept = recorded(loaded)
         # Decisions read the view and commits change it: one at a time, so that a decision sees exactly its watermark.
         self._view_lock = threading.RLock()
         self._is_whole = True
+        self._forgetting = threading.Lock()
         self.standing: Standing = Standing(system=loaded.name)
+        self.followers: tuple[Follower, ...] = ()
         self.view = self._rebuilt()
         self.reload()
         self._writer = Writer(home.log, self.clock.begin, self._applied, self.clock.finish)
@@ -154,6 +179,21 @@ class Engine:
         """Return the facts of a decision as of a watermark that the view has reached."""
         return LiveFacts(self.view, watermark, self._names, self._installed, self.versions.load, self._seed, self._pools)
 
+    def lead(self, follow: Callable[[OnlineView, threading.RLock, Callable[[], int]], Follower]) -> None:
+        """Let something follow the view from now on, such as what publishes it: told of every batch, and closed with the engine.
+
+        Args:
+            follow: Makes it, given the view, the lock that guards it, and what advances it to the present (called with the lock).
+        """
+        with self._view_lock:
+            self.followers = (*self.followers, follow(self.view, self._view_lock, self._moved_on))
+
+    def _moved_on(self) -> int:
+        self._check_view()
+        watermark = self.clock.watermark()
+        self.view.advance(watermark)
+        return watermark
+
     def load(self, version: str) -> Any:
         """Return a registered version of one of the system's models."""
         return self.versions.load(version)
@@ -163,9 +203,30 @@ class Engine:
         with self._view_lock:
             self.home.save(self.view)
 
+    def forget(self, who: Who, progress: Progress = lambda _said, _done, _all: None) -> Tombstone | None:
+        """Remove somebody from the log, everything made of it and the view; until it is done, nothing is decided or taken in.
+
+        Meanwhile events are refused as of a log that is busy. A training under way has read the person already: forget again after it.
+        Arguments, errors and the result are those of `forgetting.forget`.
+        """
+        with self._forgetting:
+            self._writer.close()  # before the lock: what it still writes it also applies
+            try:
+                with self._view_lock:
+                    tombstone = forget(self.home, who, self.clock.now(), progress)
+                    self.versions = Versions(self.loaded, self.home.registry)  # those in memory may still name the person
+                    self.view, self._is_whole = self._rebuilt(), True
+                for follower in self.followers:
+                    follower.renewed(self.view)
+            finally:
+                self._writer = Writer(self.home.log, self.clock.begin, self._applied, self.clock.finish)
+        return tombstone
+
     def close(self) -> None:
         """Finish what was accepted, save a snapshot, and let go of the log."""
         self._writer.close()
+        for follower in self.followers:
+            follower.close()
         if self._pools is not None:
             self._pools.close()
         if self._is_whole:
@@ -182,6 +243,8 @@ class Engine:
             self._is_whole = False
             self.view.apply(batch)
             self._is_whole = True
+            for follower in self.followers:
+                follower.told(batch)
             self.clock.finish(int(receipt.known.max()))
 
     def _check_view(self) -> None:
@@ -200,16 +263,3 @@ class Engine:
 def _named(request: Request) -> Request:
     """Return a request with an id, so that its decision can refer to it."""
     return request if request.id else msgspec.structs.replace(request, id=uuid4().hex)
-
-
-def _kept(loaded: Loaded) -> dict[str, tuple[str, ...]]:
-    """Return what each pipeline's records keep of its rows: the features its stages read, and its models' heads."""
-    kept: dict[str, tuple[str, ...]] = {}
-    for pipeline in loaded.of(Pipeline):
-        columns: dict[str, None] = {}
-        for stage in pipeline.stages:
-            model = getattr(stage, "model", None)
-            if model is not None:
-                columns.update(dict.fromkeys([*(one.column for one in model.features), *model.heads]))
-        kept[loaded.name_of(pipeline)] = tuple(columns)
-    return kept

@@ -13,8 +13,12 @@ import numpy as np
 
 from millrace.decision import Decisions, Facts, Scorer
 from millrace.errors import Late
+from millrace.features.learned import Learned, completed, plain
 from millrace.serve.pools import Pools
-from millrace.types import SECOND, Array, micros
+from millrace.types import SECOND, Array, Columns, micros
+
+ONLINE_VIEW = "online view"
+"""What a decision missed that was made without what is known of its keys: a view kept elsewhere did not answer, so defaults stood in."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,11 @@ class LiveFacts:
 
     def lookup(self, features: Sequence[Any], d: Decisions) -> dict[str, Array]:
         """See `Facts.lookup`."""
-        return self.view.lookup(features, d, self.watermark)
+        return completed(features, self.view.lookup(plain(features), d, self.watermark), self._learned)
+
+    def _learned(self, one: Learned, rows: Columns) -> Array:
+        version = self.installed.versions.get(self.name(one.model))
+        return one.of(self.load(version) if version is not None else None, rows)
 
     def name(self, declaration: Any) -> str:
         """See `Facts.name`."""

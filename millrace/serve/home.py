@@ -17,6 +17,7 @@ from millrace.stores.journal import Journal
 from millrace.stores.registry import Registry
 from millrace.stores.releases import Releases
 from millrace.stores.snapshots import Snapshots
+from millrace.stores.tombstones import Tombstones
 
 log = logging.getLogger("millrace.serve")
 
@@ -25,7 +26,8 @@ class Home:
     """Everything a system keeps on one machine.
 
     Args:
-        folder: Where; made if need be. Holds `log/`, `millrace.db`, `versions/` and `snapshots/`.
+        folder: Where; made if need be. Holds `log/`, and beside it the keys of what is private in it, `millrace.db`, `versions/`,
+            `snapshots/` and `tombstones.jsonl`.
         loaded: The system.
         read_only: Only read the log; several readers may stand beside the one writer.
     """
@@ -39,6 +41,7 @@ class Home:
         self.releases = Releases(self.database)
         self.journal = Journal(self.database)
         self.audit = Audit(self.database)
+        self.tombstones = Tombstones(folder)
         self._snapshots = Snapshots(folder / "snapshots" / loaded.name)
 
     def view(self, plan: Plan) -> tuple[OnlineView, int | None]:
@@ -60,6 +63,12 @@ class Home:
     def save(self, view: OnlineView) -> None:
         """Save a view, so that the next start replays only what came since."""
         self._snapshots.save(snapshot(view), {"position": view.position})
+
+    def drop_snapshots(self) -> None:
+        """Remove the snapshots of every system that was ever served from here: views are rebuilt from the log."""
+        for one in (self.folder / "snapshots").glob("*"):
+            if one.is_dir():
+                Snapshots(one).clear()
 
     def close(self) -> None:
         """Let go of the log and the database."""

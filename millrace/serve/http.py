@@ -24,6 +24,7 @@ from millrace.serve.answers import Acknowledged, Answer, Fault, Found, Health, P
 from millrace.serve.engine import Engine
 from millrace.serve.explain import explain, found
 from millrace.serve.metrics import Metrics
+from millrace.serve.naming import feature_names
 from millrace.serve.openapi import document
 
 log = logging.getLogger("millrace.serve")
@@ -72,6 +73,7 @@ class _Api:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.metrics = Metrics(engine.loaded.name)
+        self._names = feature_names(engine.loaded)
 
     async def decide(self, request: Request) -> Response:
         """Decide one request, or a list of them."""
@@ -135,10 +137,14 @@ class _Api:
     async def ready(self, _: Request) -> Response:
         """Say what serves."""
         standing = self.engine.standing
-        return _json(Ready(system=self.engine.loaded.name, release=standing.champion, candidate=standing.candidate))
+        trouble = [one.trouble for one in self.engine.followers if one.trouble]
+        return _json(Ready(system=self.engine.loaded.name, release=standing.champion, candidate=standing.candidate, following=trouble))
 
     async def prometheus(self, _: Request) -> Response:
         """Return the metrics."""
+        self.metrics.followed([bool(one.trouble) for one in self.engine.followers])
+        used = self.engine.view.defaults_used.counts
+        self.metrics.stood_in({self._names.get(column, column): times for column, times in used.items()})
         text = await run_in_threadpool(lambda: self.metrics.text(self.engine.home.log.last_known))
         return Response(text, media_type="text/plain; version=0.0.4")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -25,7 +25,10 @@ class Metrics:
         self.errors = Counter("millrace_errors", "Requests refused or failed, by HTTP status.", ["system", "status"], **labels)
         self.seconds = Histogram("millrace_request_seconds", "Time to answer, by route.", ["system", "route"], buckets=_SECONDS, **labels)
         self.watermark = Gauge("millrace_last_known_seconds", "When the last event became known, seconds since 1970.", ["system"], **labels)
+        self.behind = Gauge("millrace_followers_away", "What publishes the online view and cannot.", ["system"], **labels)
+        self.defaults = Counter("millrace_defaults", "Missing values that a default stood in for.", ["system", "feature"], **labels)
         self._system = system
+        self._stood_in: Mapping[str, int] = {}
 
     def decided(self, decisions: Iterable[Decision]) -> None:
         """Count decisions and what they missed."""
@@ -37,6 +40,17 @@ class Metrics:
     def failed(self, name: str) -> None:
         """Count a part that failed, rather than being late."""
         self.failures.labels(self._system, name).inc()
+
+    def followed(self, away: Iterable[bool]) -> None:
+        """Note which of those that follow the online view are away from where they write it."""
+        self.behind.labels(self._system).set(sum(away))
+
+    def stood_in(self, counts: Mapping[str, int]) -> None:
+        """Note how often each feature's default has stood in by now, by name; a view that was rebuilt counts from 0 again."""
+        for feature, times in counts.items():
+            before = self._stood_in.get(feature, 0)
+            self.defaults.labels(self._system, feature).inc(times - before if times >= before else times)
+        self._stood_in = counts
 
     def acknowledged(self, new: int, duplicates: int) -> None:
         """Count events taken in."""

@@ -9,10 +9,23 @@ from typing import Any
 import numpy as np
 
 from millrace.decision import NOT_TAKEN, Decision, Decisions
+from millrace.loaded import Loaded
+from millrace.policy.pipeline import Pipeline
+from millrace.policy.stages import Score
 from millrace.types import Array, size
 
 SHOWN = "shown"
 """The action of a decision that ranks."""
+
+
+def recorded(loaded: Loaded) -> dict[str, tuple[str, ...]]:
+    """Return what each pipeline's records keep of its rows: the features its scores are made of, and its models' heads."""
+    kept: dict[str, tuple[str, ...]] = {}
+    for pipeline in loaded.of(Pipeline):
+        models = [stage.model for stage in pipeline.stages if isinstance(stage, Score)]
+        heads = [head for model in models for head in model.heads]
+        kept[loaded.name_of(pipeline)] = tuple(dict.fromkeys([*(one.column for one in pipeline.scored_on), *heads]))
+    return kept
 
 
 def records(

@@ -17,7 +17,7 @@ def test_help_lists_every_command_under_its_heading(shop):
     places = [said.out.index(f"─ {heading} ─") for heading in ("Begin", "Learn", "Run", "Look")]
     assert places == sorted(places)
     commands = [command.name or command.callback.__name__ for command in app.registered_commands]
-    assert len(commands) == 13
+    assert len(set(commands)) == len(commands) > 10
     for command in commands:
         assert f"│ {command} " in said.out, command
 
