@@ -23,6 +23,10 @@ test: lint types ## lint, types, doctests and every test that is not slow
 test-all: lint types ## the same with the slow tests
 	@$(PY) -m pytest -n 2
 
+.PHONY: chaos
+chaos: $(VENV)/.dev ## kill and tear the log at over a thousand places, minutes long; make chaos SEED=17 repeats one case
+	@MILLRACE_CHAOS_SEED='$(SEED)' $(PY) -m pytest -n 2 tests/log/test_chaos.py $(if $(SEED),,tests/log/test_crash.py)
+
 .PHONY: bench
 bench: $(VENV)/.bench ## measure one promise beside its peer: make bench NAME=windows
 	@test -f 'benchmarks/$(NAME).py' || { echo 'make bench NAME=…, one of: $(basename $(notdir $(shell grep -l ratio= benchmarks/*.py)))' >&2; exit 2; }

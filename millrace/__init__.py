@@ -6,6 +6,11 @@ Everything a user's module needs is here: `from millrace import Entity, Event, R
 from millrace.about import VERSION
 from millrace.errors import MillraceError
 from millrace.features.declare import count, feature, last, maximum, mean, minimum, ratio, total
+from millrace.features.declare_patterns import decayed, deviation, first, last_k, since, streak, variance, velocity
+from millrace.features.declare_values import distinct, median, quantile, top_k
+from millrace.features.encoded import encoded, similar
+from millrace.features.encoders import Encoder, Hashing, Onnx, Tfidf
+from millrace.models.affinity import affinity
 from millrace.models.calibrated import Calibrated
 from millrace.models.declare import Decided, Judged, Model, Pairs, outcome
 from millrace.models.factorization import ALS
@@ -18,7 +23,7 @@ from millrace.policy.sources import Arms, Factorized, Fresh, Itself, Trending
 from millrace.policy.stages import NoRepeats, Rules, Weigh
 from millrace.policy.top import AtMost, Top
 from millrace.policy.wrappers import Canary, Experiment, Fallback, Pinned, Shadow
-from millrace.schema import Entity, Event, Ref, Request, Shown
+from millrace.schema import Entity, Event, Private, Ref, Request, Shown
 from millrace.system import System
 from millrace.training.declare import NotWorse, Retrain
 from millrace.types import Array
@@ -37,6 +42,7 @@ __all__ = [
     "Cost",
     "Decided",
     "Drift",
+    "Encoder",
     "Entity",
     "Event",
     "Experiment",
@@ -45,6 +51,7 @@ __all__ = [
     "Fresh",
     "Freshness",
     "GradientBoosting",
+    "Hashing",
     "Itself",
     "Judged",
     "Logistic",
@@ -52,10 +59,12 @@ __all__ = [
     "Model",
     "NoRepeats",
     "NotWorse",
+    "Onnx",
     "Pairs",
     "Pinned",
     "Pipeline",
     "Precision",
+    "Private",
     "Ref",
     "Request",
     "Retrain",
@@ -63,17 +72,33 @@ __all__ = [
     "Shadow",
     "Shown",
     "System",
+    "Tfidf",
     "Top",
     "Trending",
     "Weigh",
+    "affinity",
     "count",
+    "decayed",
+    "deviation",
+    "distinct",
     "drop",
+    "encoded",
     "feature",
+    "first",
     "last",
+    "last_k",
     "maximum",
     "mean",
+    "median",
     "minimum",
     "outcome",
+    "quantile",
     "ratio",
+    "similar",
+    "since",
+    "streak",
+    "top_k",
     "total",
+    "variance",
+    "velocity",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from millrace.features.learned import Learned
 from millrace.features.plan import Plan, plan
 from millrace.models.declare import Judged, Model, Outcome, Pairs
 from millrace.policy.act import Act
@@ -48,8 +49,17 @@ class Loaded:
 
     @cached_property
     def models(self) -> dict[str, Model]:
-        """By name, every model it reaches."""
-        return {self.name_of(one): one for one in self.of(Model)}
+        """By name, every model it reaches; what others read what it learned from comes before them."""
+        ordered: dict[str, Model] = {}
+        for one in self.of(Model):
+            self._with_read(one, ordered)
+        return ordered
+
+    def _with_read(self, model: Model, ordered: dict[str, Model]) -> None:
+        for one in model.features:
+            if isinstance(one, Learned):
+                self._with_read(one.model, ordered)
+        ordered.setdefault(self.name_of(model), model)
 
     @cached_property
     def plan(self) -> Plan:

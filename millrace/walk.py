@@ -12,6 +12,7 @@ import msgspec
 from millrace.errors import DeclarationError
 from millrace.expressions import Expr
 from millrace.features.declare import Aggregate, Family, OnDemand, Ratio
+from millrace.features.learned import Learned
 from millrace.models.declare import Model, Outcome
 from millrace.schema import Field, field_names
 
@@ -59,7 +60,7 @@ def digest(declaration: Any) -> str:
 
 
 def _structure(value: Any) -> Any:
-    if isinstance(value, Aggregate | Ratio | OnDemand | Outcome | Expr):
+    if isinstance(value, Aggregate | Ratio | OnDemand | Learned | Outcome | Expr):
         return value.column
     if isinstance(value, type):
         return _class_structure(value) if hasattr(value, "__struct_fields__") else f"{value.__module__}.{value.__qualname__}"

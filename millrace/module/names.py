@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from millrace.errors import DeclarationError
-from millrace.features.declare import Family, key_name
+from millrace.features.declare import Family
 from millrace.features.window import Window
 from millrace.models.declare import Model
 from millrace.module.bindings import Binding
@@ -41,7 +41,7 @@ def names(name: str, system: System, bindings: list[Binding]) -> dict[int, str]:
             )
         found.setdefault(key, binding.name)
         for one in _members(binding):
-            found.setdefault(id(one), f"{binding.name}[{', '.join(map(key_name, one.per))}, {one.over}]")
+            found.setdefault(id(one), f"{binding.name}[{one.label}]".replace("'", ""))  # to be typed in a shell, a window has no quotes
     _name_the_rest(name, system, found)
     return found
 

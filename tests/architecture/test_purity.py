@@ -19,6 +19,9 @@ SEEDED = tuple(f"numpy.random.{name}" for name in ("Generator", *SEEDED_BY_ARGUM
 # Shows that nothing depends on what is shared, by moving it: a law reseeds the generators otherwise before each of its calls.
 MOVES_WHAT_IS_SHARED = {"millrace/testing/disturbance.py"}
 
+# A key that could be made again from a seed would protect nothing.
+MAKES_KEYS = {"millrace/log/keys.py"}
+
 PURE = {"errors", "types", "expressions", "schema", "decision", "features", "models", "policy"}
 PURE |= {"evaluation", "training", "experiments", "monitors", "governance"}
 STATELESS = PURE - {"schema"}  # a field of a class is one object however often it is read: the schema keeps them
@@ -40,7 +43,7 @@ def clocks_and_shared_chance(sources: Sources) -> list[str]:
     return [
         f"{source.path}:{line}: {name} (pass the instant, or a seeded generator, as an argument)"
         for source in sources.values()
-        if source.unit not in TELL_TIME and source.path.as_posix() not in MOVES_WHAT_IS_SHARED
+        if source.unit not in TELL_TIME and source.path.as_posix() not in MOVES_WHAT_IS_SHARED | MAKES_KEYS
         for name, line in [*dotted_uses(source), *_unseeded(source)]
         if name.startswith(CLOCKS) or (name.startswith(SHARED_CHANCE) and not name.startswith(SEEDED)) or name.endswith("()")
     ]
