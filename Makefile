@@ -17,11 +17,11 @@ demo: $(VENV)/.run ## watch the feed system live some weeks in its world: serve,
 
 .PHONY: test
 test: lint types ## lint, types, doctests and every test that is not slow
-	@$(PY) -m pytest -n 2 -m "not slow"
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not slow"
 
 .PHONY: test-all
 test-all: lint types ## the same with the slow tests
-	@$(PY) -m pytest -n 2
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## kill and tear the log at over a thousand places, minutes long; make chaos SEED=17 repeats one case

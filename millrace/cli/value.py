@@ -14,6 +14,7 @@ from millrace.cli.opening import Desk, reading
 from millrace.cli.printing import console, number, table
 from millrace.errors import BadInput
 from millrace.features.evidence import Behind, Part, behind, keys_of
+from millrace.features.learned import Learned
 from millrace.features.plan import plan
 from millrace.schema import Field, field_names
 from millrace.types import instant, moment, size
@@ -40,6 +41,8 @@ def explain_value(system: str, feature: str, keys: Sequence[str], at: str, folde
     with reading(system, folder) as desk:
         watermark = _instant(at)
         one = feature_called(desk.loaded, feature)
+        if isinstance(one, Learned):
+            raise BadInput(f"{feature} is what a version says of a row, no number of events: `explain` shows it as a decision had it")
         narrow = plan(desk.loaded.system.request, desk.loaded.system.candidate, [one])
         given = _keys(feature, keys_of(narrow), keys)
         chunks = desk.home.log.replay(known_until=watermark, streams=narrow.streams)

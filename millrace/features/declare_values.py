@@ -14,8 +14,8 @@ def distinct(of: Any, *, per: Any, over: Any, where: Any = None, hop: str | None
 
     Exact while there are at most `exact`; above that it is estimated by HyperLogLog of 4,096 registers, with a standard error of 1.6 % (two
     times in three it is no further off than that, nearly always no further than three times that), and always more than `exact`. Both
-    engines come to the same number, whatever the order of the events. A key takes 8 bytes for each different value, for at most 5,120 of
-    them (or 1.25 `exact`), and again for each hop of the window in which they occur.
+    engines come to the same number, whatever the order of the events. A key takes about 8 bytes for each different value, for at most
+    5,120 of them (or 1.25 `exact`), and again for each hop of the window in which they occur.
 
     Args:
         of: The expression: text, ids, instants or numbers; events for which it is missing take no part.

@@ -164,12 +164,19 @@ def similar(left: Any, right: Any, *, by: Encoder) -> Encoded:
     encoding = Encoding(by)
 
     def likeness(left: Array, right: Array) -> Array:
-        parts = [vectors.astype(np.float64)[where] for where, vectors in (encoding.of(left), encoding.of(right))]
-        lengths = [np.sqrt(np.vecdot(part, part)) for part in parts]
-        return np.clip(np.vecdot(*parts) / (lengths[0] * lengths[1]), -1.0, 1.0)
+        return _cosines(*encoding.of(left), *encoding.of(right))
 
     likeness.__doc__ = f"How alike {fields[0].column} and {fields[1].column} are by {by.column}."
     return Encoded(likeness, fields, (), f"cosine of {by.column}({fields[0].column}, {fields[1].column})")
+
+
+def _cosines(left: Array, of_left: Array, right: Array, of_right: Array) -> Array:
+    """Return the cosine of two vectors per row, given their places and the vectors; NaN where one has no direction."""
+    a, b = of_left.astype(np.float64), of_right.astype(np.float64)
+    lengths = np.sqrt(np.vecdot(a, a))[left] * np.sqrt(np.vecdot(b, b))[right]
+    # What one asker is compared with is compared once, not once per row.
+    dots = np.vecdot(a[left[0]], b)[right] if (left == left[0]).all() else np.vecdot(a[left], b[right])
+    return np.clip(dots / lengths, -1.0, 1.0)
 
 
 def _readable(said: str, of: Any, by: Any) -> Field:

@@ -61,7 +61,10 @@ def plain(features: Iterable[Any]) -> list[Any]:
     """Return the features that an engine computes: those that are not learned, and what the versions of the others are asked with."""
     found: dict[str, Any] = {}
     for one in features:
-        found |= {need.column: need for need in plain(one.needs)} if isinstance(one, Learned) else {one.column: one}
+        if isinstance(one, Learned):
+            found |= {need.column: need for need in plain(one.needs)}
+        else:
+            found[one.column] = one
     return list(found.values())
 
 

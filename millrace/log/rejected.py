@@ -23,7 +23,7 @@ def forget(folder: Path, id_: str) -> None:
     """
     for path in sorted((folder / FOLDER).glob("*.jsonl*")):
         if path.suffix != ".jsonl":
-            path.unlink()  # left by a crash at this
+            path.unlink(missing_ok=True)  # left by a crash at this, perhaps used just now
             continue
         lines = path.read_bytes().splitlines(keepends=True)
         kept = [line for line in lines if not _mentions(_values(line), id_)]

@@ -17,6 +17,7 @@ def affinity(model: Any, *, by: Any) -> Learned:
 
     A decision reads the version that serves it, and records the value. Rows without a recorded value read the version that served then:
     a later one has seen what came of them. So it is missing before the first release, and a model learns to use it from the second on.
+    The single coordinates of the vectors are no features: every training turns them another way, and only their product keeps its meaning.
 
     Args:
         model: A model whose versions can recall, such as one with `ALS()`.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from millrace.decision import Scorer
+from millrace.errors import NotFound
 from millrace.features.learned import Learned
 from millrace.loaded import Loaded
 from millrace.serve.release import Versions, installed
@@ -46,9 +47,15 @@ class Published:
         names = rows["release"] if "release" in rows else self._champions(rows["watermark"])
         releases, of = np.unique(names.astype(str), return_inverse=True)
         for number, release in enumerate(releases.tolist()):
-            there = installed(self._releases.get(release) if release else None, self._versions).versions
-            version = there.get(model)
+            version = self._installed(release).get(model)
             yield np.flatnonzero(of == number), self._versions.load(version) if version is not None else None
+
+    def _installed(self, release: str) -> Mapping[str, str]:
+        """Return the versions that a release serves with; none of one that is not registered, such as what a module names in `Pinned`."""
+        try:
+            return installed(self._releases.get(release) if release else None, self._versions).versions
+        except NotFound:
+            return {}
 
     def _champions(self, watermark: Array) -> Array:
         """Return the release that was champion at each instant, "" before the first; a change counts from its own instant on."""

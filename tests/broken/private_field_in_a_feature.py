@@ -4,6 +4,7 @@ from video import Refresh, Video, Viewer
 
 from millrace import Event, Pipeline, Private, Ref, Rules, System, Top, Trending, count
 
+
 class Note(Event):
     by: Ref[Viewer]
     video: Ref[Video]

@@ -4,6 +4,7 @@ from video import Refresh, Video, Watch
 
 from millrace import Entity, Pipeline, Private, System, Top, Trending
 
+
 class Member(Entity):
     age: Private[int]
 

@@ -94,7 +94,7 @@ class Oracle:
                 (value if aggregate.value is not None else 1) * 2 ** ((event.at - row.watermark) / half_life) for event, value in said
             ]
             return math.fsum(weighed)
-        found = _SAYS[aggregate.op]([value for _, value in said], *aggregate.settings)
+        found = SAYS[aggregate.op]([value for _, value in said], *aggregate.settings)
         return aggregate.default if found is None else found
 
     def _said(self, expression: Any, event: Record) -> Any:
@@ -194,7 +194,7 @@ def middle_of_bucket(value: float) -> float:
     return math.copysign(middle, value) if value else 0.0
 
 
-_SAYS = {
+SAYS = {
     "total": _total,
     "mean": lambda values: _total(values) / len(values) if values else None,
     "min": lambda values: min(values, default=None),

@@ -108,6 +108,14 @@ def test_a_likeness_is_the_cosine_and_missing_without_words() -> None:
     assert np.isnan(values[[2, 4]]).all()
 
 
+def test_a_likeness_of_rows_that_are_all_alike_is_one_per_row() -> None:
+    one = similar(Search.text, Passage.text, by=Hashing(64))
+    words = objects(["rain in spring"] * 3)
+    np.testing.assert_allclose(one.function(words, words), [1, 1, 1], rtol=1e-12)
+    assert np.isnan(one.function(words, objects([None] * 3))).all()
+    assert one.function(words[:1], words[:1]).shape == (1,)
+
+
 def test_an_encoder_of_images_written_by_a_user_works() -> None:
     family = encoded(Passage.picture, by=Brightness())
     served = both(list(family))
