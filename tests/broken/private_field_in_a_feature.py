@@ -1,4 +1,4 @@
-"""private_field_in_a_feature.py:13: angry: Note.text is Private: no key, condition, feature or outcome may read it; declare what may be learned from, such as a country or an age in years, as a field of its own"""
+"""private_field_in_a_feature.py:14: angry: Note.text is Private: no key, condition, feature or outcome may read it; declare what may be learned from, such as a country or an age in years, as a field of its own"""
 
 from video import Refresh, Video, Viewer
 

@@ -1,4 +1,4 @@
-"""private_number.py:8: Member: Private[int] cannot be: a private field is text, Private[str] or Private[str] | None; nothing computes with it, so write numbers and instants as text"""
+"""private_number.py:9: Member: Private[int] cannot be: a private field is text, Private[str] or Private[str] | None; nothing computes with it, so write numbers and instants as text"""
 
 from video import Refresh, Video, Watch
 
