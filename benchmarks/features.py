@@ -3,20 +3,26 @@
 Requests arrive at random at half of what we can serve, whether or not the one before is done, and a latency counts from the intended
 arrival, so that a stall is charged to all who waited (no coordinated omission). Feast reads 30 stored numbers per candidate from its
 default online store (SQLite), one request after another: a kinder measure. Ours compute windows as of the request's watermark.
+
+Then the same features are read by another process from a Redis that the engine publishes to, beside bare reads of the same bytes.
 """
 
 import json
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import peers
 import typer
 from decide import VIDEOS, VIEWERS, world
+from private_redis import private_redis, without_redis
 
+from millrace.adapters.redis.online import publish, read
 from millrace.decision import Decisions
 from millrace.loading import load
 from millrace.operate.simulation import SimulatedTime
@@ -27,7 +33,9 @@ from millrace.types import DAY, HOUR, Array, objects
 START = 20_000 * DAY
 SIZES = (1, 100, 500)
 LIMIT_MS = 2.0
-"""What is promised of p99 at 500 candidates."""
+"""What is promised of p99 at 500 candidates in process."""
+LIMIT_BARE = 2.0
+"""What is promised of p99 at 500 candidates from Redis: so many times a bare pipelined read of the same bytes."""
 
 
 def questions(n: int, candidates: int, at: int, seed: int) -> list[Decisions]:
@@ -63,28 +71,66 @@ def seconds_each(serve: Callable[[int], object], n: int) -> float:
     return (time.perf_counter() - began) / n
 
 
-def ours(requests: int) -> dict[int, Array]:
-    """Return latencies in seconds by number of candidates."""
+def ours(engine: Engine, requests: int) -> dict[int, Array]:
+    """Return latencies in seconds by number of candidates, in process."""
     found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        loaded, clock = load(str(Path(__file__).parent / "decide_system.py")), SimulatedTime(START)
-        home = Home(Path(folder), loaded)
-        engine = Engine(loaded, home, now=clock, patient=True)
-        world(engine, clock)
-        clock.now += HOUR
-        features = loaded.models["ranker"].features
-        for size in SIZES:
-            asked = questions(requests, size, clock.now, seed=size)
+    features = engine.loaded.models["ranker"].features
+    for size in SIZES:
+        asked = questions(requests, size, engine.clock.now(), seed=size)
 
-            def read(i: int, asked: list[Decisions] = asked) -> None:
-                engine.facts(engine.clock.watermark()).lookup(features, asked[i])
+        def read(i: int, asked: list[Decisions] = asked) -> None:
+            engine.facts(engine.clock.watermark()).lookup(features, asked[i])
 
-            rate = 0.5 / seconds_each(read, min(300, requests))
-            found[size] = open_loop(read, requests, rate, seed=size)
-            print(f"millrace, {size:3} candidates, {len(features)} features, {rate:5.0f} requests/s   {quantiles(found[size])}", flush=True)
-        engine.close()
-        home.close()
+        rate = 0.5 / seconds_each(read, min(300, requests))
+        found[size] = open_loop(read, requests, rate, seed=size)
+        print(f"millrace, {size:3} candidates, {len(features)} features, {rate:5.0f} requests/s   {quantiles(found[size])}", flush=True)
     return found
+
+
+def from_redis(engine: Engine, folder: Path, requests: int) -> float:
+    """Print latencies of another process that reads from Redis; return the bare pipelined p99 at 500 candidates divided by ours."""
+    found = {}
+    with private_redis(folder) as url:
+        engine.lead(lambda view, lock, moved: publish(url, engine.loaded, view, lock, moved))
+        at = engine.clock.now()
+        agree(engine, url, questions(1, 500, at, seed=0)[0])
+        command = [sys.executable, str(Path(__file__).parent / "features_redis.py"), url, str(requests), str(at), *map(str, SIZES)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            for line in child.stdout or ():
+                told = json.loads(line)
+                found[told["candidates"]] = compared(told)
+        if child.returncode:
+            raise SystemExit(child.returncode)
+        engine.close()
+    times = found[500]
+    print(f"from Redis at 500 candidates {times:.2f} times bare, promised {LIMIT_BARE}: {'held' if times <= LIMIT_BARE else 'NOT held'}")
+    return 1 / times
+
+
+def agree(engine: Engine, url: str, asked: Decisions) -> None:
+    """Wait until everything is published, and check that the same features are read there as in process."""
+    view, until = read(url, engine.loaded), time.monotonic() + 60
+    while (cut := view.cut()).missed:
+        if time.monotonic() > until:
+            raise SystemExit("nothing was published within a minute")
+        time.sleep(0.05)
+    features = engine.loaded.models["ranker"].features
+    here, there = engine.facts(engine.clock.watermark()).lookup(features, asked), cut.lookup(features, asked, cut.watermark)
+    for column, values in here.items():
+        np.testing.assert_array_equal(values, there[column], err_msg=column)
+    view.close()
+
+
+def compared(told: dict[str, Any]) -> float:
+    """Print what was measured for one number of candidates; return how many times our p99 is the bare pipelined one."""
+    print(f"from Redis, {told['candidates']:3} candidates: {told['keys']} keys, {told['there']} there, {told['bytes']:,} bytes")
+    seconds = {name: np.array(latency) for name, latency in told["seconds"].items()}
+    for name, said in (("ours", "millrace, 30 features"), ("pipelined", "bare, GETs in a pipeline"), ("at once", "bare, one MGET")):
+        print(f"  {said:24} {told['rates'][name]:5.0f} requests/s   {quantiles(seconds[name])}", flush=True)
+    ours, *bare = (np.percentile(seconds[name], [50, 99]) for name in ("ours", "pipelined", "at once"))
+    for said, one in zip(("the pipeline", "the MGET"), bare, strict=True):
+        print(f"  ours / {said}: p50 {ours[0] / one[0]:.2f}, p99 {ours[1] / one[1]:.2f}", flush=True)
+    return float(ours[1] / bare[0][1])
 
 
 def quantiles(latency: Array) -> str:
@@ -93,9 +139,25 @@ def quantiles(latency: Array) -> str:
     return f"p50 {p50:7.2f} ms  p99 {p99:7.2f} ms  p99.9 {p999:7.2f} ms"
 
 
-def main(requests: Annotated[int, typer.Option(help="How many requests of each size.", min=100)] = 10_000) -> None:
-    """Measure reads of 30 features; the last line is Feast's p99 at 500 candidates divided by ours."""
-    found = ours(requests)
+def main(
+    requests: Annotated[int, typer.Option(help="How many requests of each size.", min=100)] = 10_000,
+    shared: Annotated[int, typer.Option(help="How many of each size from Redis, ours and bare alike.", min=100)] = 1_000,
+) -> None:
+    """Measure reads of 30 features; the last line is Feast's p99 at 500 candidates divided by ours, and bare Redis's by ours from there."""
+    last = ""
+    with tempfile.TemporaryDirectory() as folder:
+        loaded, clock = load(str(Path(__file__).parent / "decide_system.py")), SimulatedTime(START)
+        home = Home(Path(folder), loaded)
+        engine = Engine(loaded, home, now=clock, patient=True)
+        world(engine, clock)
+        clock.now += HOUR
+        found = ours(engine, requests)
+        if why := without_redis():
+            print(f"from Redis: not measured, {why}")
+        else:
+            last = f" redis={from_redis(engine, Path(folder), shared):.2f}"
+        engine.close()
+        home.close()
     theirs: dict[int, float] = {}
     for line in peers.run("feast", "features_feast.py", str(VIDEOS), *map(str, SIZES)).splitlines():
         told = json.loads(line)
@@ -104,7 +166,7 @@ def main(requests: Annotated[int, typer.Option(help="How many requests of each s
         print(f"Feast {told['version']}, {told['candidates']:3} candidates, 30 features, one at a time   {quantiles(latency)}")
     p99 = float(np.percentile(found[500], 99))
     print(f"p99 at 500 candidates {p99 * 1e3:.2f} ms, promised {LIMIT_MS} ms: {'held' if p99 * 1e3 <= LIMIT_MS else 'NOT held'}")
-    print(f"features ratio={theirs[500] / p99:.1f}")
+    print(f"features ratio={theirs[500] / p99:.1f}{last}")
 
 
 if __name__ == "__main__":
