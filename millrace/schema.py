@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar, dataclass_transform
@@ -11,23 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar, da
 import msgspec
 import numpy as np
 
+from millrace.annotations import DTYPES, hints_of, is_optional, is_private, kind_of, reference
 from millrace.errors import DeclarationError, brief
 from millrace.expressions import Expr
 from millrace.types import Array, micros
 
 E = TypeVar("E")
-
-KINDS: dict[Any, str] = {str: "text", int: "integer", float: "number", bool: "boolean", datetime: "instant", bytes: "bytes"}
-"""The kinds of value a field can hold, by its Python type."""
-
-_DTYPES: dict[str, Any] = {
-    "text": object,
-    "integer": np.int64,
-    "number": np.float64,
-    "boolean": np.bool_,
-    "instant": np.int64,
-    "bytes": object,
-}
 
 
 class Field(Expr):
@@ -73,7 +60,7 @@ class Field(Expr):
     @property
     def refers_to(self) -> type | None:
         """The class a `Ref` field points to; None for a plain value."""
-        return reference(_hints(self.owner)[self.name])
+        return reference(hints_of(self.owner)[self.name])
 
     @property
     def kind(self) -> str:
@@ -83,17 +70,17 @@ class Field(Expr):
     @property
     def is_private(self) -> bool:
         """Whether it is `Private`: sealed where it is kept, and read by no feature."""
-        return _is_private(_hints(self.owner)[self.name])
+        return is_private(hints_of(self.owner)[self.name])
 
     @property
     def optional(self) -> bool:
         """Whether the value may be missing."""
-        return _is_optional(_hints(self.owner)[self.name])
+        return is_optional(hints_of(self.owner)[self.name])
 
     @property
     def dtype(self) -> Any:
         """The NumPy type of its column: a missing integer needs a float column, missing text is None in an object column."""
-        return np.float64 if self.kind in ("integer", "boolean") and self.optional else _DTYPES[self.kind]
+        return np.float64 if self.kind in ("integer", "boolean") and self.optional else DTYPES[self.kind]
 
     def __getitem__(self, name: str) -> Field:
         """Return a field of what it refers to: `Payment.device["kind"]`, for the few names that a field has a meaning of its own for."""
@@ -133,56 +120,6 @@ def readable(field: Field) -> Field:
             f" a country or an age in years, as a field of its own"
         )
     return field
-
-
-def reference(hint: Any) -> type | None:
-    """Return the class that a `Ref[...]` annotation points to, or None."""
-    return _marked(hint, "ref")
-
-
-def _is_private(hint: Any) -> bool:
-    return bool(_marked(hint, "private"))
-
-
-def _marked(hint: Any, mark: str) -> Any:
-    """Return what an annotation, or a part of it, was marked with under a name; None where it was not."""
-    for part in (hint, *typing.get_args(hint)):
-        for meta in getattr(part, "__metadata__", ()):
-            if isinstance(meta, msgspec.Meta) and meta.extra and mark in meta.extra:
-                return meta.extra[mark]
-    return None
-
-
-def _is_optional(hint: Any) -> bool:
-    return typing.get_origin(hint) in (typing.Union, types.UnionType) and type(None) in typing.get_args(hint)
-
-
-def kind_of(owner: type, name: str) -> str:
-    """Return the kind of value that a field of a class holds.
-
-    Raises:
-        DeclarationError: Its annotation is none of the types a column can hold.
-    """
-    hint = _hints(owner)[name]
-    if _is_optional(hint):
-        some = [part for part in typing.get_args(hint) if part is not type(None)]
-        hint = some[0] if len(some) == 1 else hint
-    if typing.get_origin(hint) is Annotated:
-        hint = typing.get_args(hint)[0]
-    if hint not in KINDS:
-        allowed = ", ".join(kind.__name__ for kind in KINDS)
-        shown = brief(hint) if isinstance(hint, type) else str(hint)
-        raise DeclarationError(f"{owner.__name__}.{name}: a field cannot be {shown}: use {allowed}, Ref[...], or one of them | None")
-    return KINDS[hint]
-
-
-_HINTS: dict[type, dict[str, Any]] = {}
-
-
-def _hints(owner: type) -> dict[str, Any]:
-    if owner not in _HINTS:
-        _HINTS[owner] = typing.get_type_hints(owner, include_extras=True)
-    return _HINTS[owner]
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -338,7 +275,7 @@ _SHOWN: dict[tuple[type, type], Any] = {}
 
 
 def _shown(request: type, candidate: type) -> Any:
-    hints = {name: hint for name, hint in _hints(request).items() if name not in ("id", "at") and not _is_private(hint)}
+    hints = {name: hint for name, hint in hints_of(request).items() if name not in ("id", "at") and not is_private(hint)}
     hints |= {"request": Ref[request], "candidate": Ref[candidate]}
     namespace: dict[str, Any] = {"__annotations__": hints, "__module__": request.__module__}
     namespace["__doc__"] = f"What a {request.__name__} was shown of {candidate.__name__}."

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from millrace.annotations import kind_of
 from millrace.errors import BadInput, DeclarationError
 from millrace.expressions import Expr
 from millrace.log.streams import codec_of
-from millrace.schema import Entity, Event, Field, Ref, Request, Shown, field_names, kind_of, references, route, shows, stream_of
+from millrace.schema import Entity, Event, Field, Ref, Request, Shown, field_names, references, route, shows, stream_of
 
 
 class Creator(Entity):

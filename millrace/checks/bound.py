@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from millrace.annotations import kind_of
 from millrace.errors import DeclarationError
 from millrace.features.declare import OnDemand
 from millrace.module.bindings import Binding
-from millrace.schema import Entity, Request, field_names, kind_of
+from millrace.schema import Entity, Request, field_names
 
 _OF_A_RECORD = {"position", "known"}
 _OF_A_DECISION = {"policy", "arm", "arm_share", "action", "answer", "missed", "shadow", "release", "request", "candidate", "rank"}

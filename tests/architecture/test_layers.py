@@ -11,6 +11,7 @@ ORDER = [
     "about",
     "errors",
     "types",
+    "annotations",
     "expressions",
     "schema",
     "decision",  # the contract ends here
@@ -47,7 +48,7 @@ NEVER = {
 }
 KNOW_STORES = {"operate", "serve", "demo", "cli", "adapters"}
 
-CONTRACT = {"errors", "types", "expressions", "schema", "decision"}
+CONTRACT = {"errors", "types", "annotations", "expressions", "schema", "decision"}
 DECLARED = {"features", "models", "policy", "training", "monitors", "system"}
 
 # Apart from the order: these may import what is listed, and nothing in the order may import them.
