@@ -21,6 +21,7 @@ import typer
 from millrace import Entity, Event, Ref, Request, last
 from millrace.features.offline import backfill
 from millrace.features.plan import plan
+from millrace.log.kinds import shared
 from millrace.types import DAY, Array, Columns
 
 EVENTS, ROWS, CARDS, SPAN = 1_000_000, 200_000, 50_000, 30 * DAY
@@ -63,10 +64,10 @@ def files(folder: Path, seed: int) -> None:
 
 
 def read(path: Path) -> Columns:
-    """Return a file's columns, instants in microseconds."""
-    table = pq.read_table(path)
-    columns = {name: table[name].to_numpy() for name in table.column_names if name != "event_timestamp"}
-    return columns | {"at": table["event_timestamp"].cast(pa.int64()).to_numpy()}
+    """Return a file's columns as the log reads its own: instants in microseconds, equal texts as one object."""
+    table = pq.read_table(path, read_dictionary=["card"])
+    columns = {name: table[name].to_numpy() for name in table.column_names if name in ("amount", "row")}
+    return columns | {"card": shared(table["card"]), "at": table["event_timestamp"].cast(pa.int64()).to_numpy()}
 
 
 def ours(folder: Path) -> tuple[Columns, Array]:

@@ -16,7 +16,7 @@ from millrace.log.private import Sealing
 from millrace.schema import Entity, Event, private_fields
 from millrace.types import Array, Columns, objects
 
-RECORD: dict[str, Kind] = {"position": Integer(), "known": Instant(), "id": Text(), "at": Instant()}
+RECORD: dict[str, Kind] = {"position": Integer(), "known": Instant(), "id": Text(repeats=False), "at": Instant()}
 """What every record of every stream carries beside its fields."""
 
 REQUIRED = msgspec.NODEFAULT

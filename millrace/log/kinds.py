@@ -70,12 +70,19 @@ def kind_of(field: Field) -> Kind:
 
 
 class Text:
-    """Ids, references, categories and texts: objects of str, None where missing. Raw bytes too: objects of bytes, base64 in JSON."""
+    """Ids, references, categories and texts: objects of str, None where missing. Raw bytes too: objects of bytes, base64 in JSON.
+
+    Args:
+        of: What the objects are.
+        repeats: Whether equal ones are usual, as in a reference: then they are read as one object, which takes less memory and is looked
+            up several times faster. The ids of records are all different.
+    """
 
     dtype = object
 
-    def __init__(self, of: type = str) -> None:
+    def __init__(self, of: type = str, *, repeats: bool = True) -> None:
         self.of = of
+        self._repeats = repeats and of is str
 
     def column(self, values: Sequence[Any]) -> Array:
         """Return texts as an object array."""
@@ -99,7 +106,16 @@ class Text:
 
     def from_arrow(self, array: pa.ChunkedArray) -> Array:
         """Return the texts as an object array."""
-        return array.to_numpy()
+        return shared(array.dictionary_encode()) if self._repeats else array.to_numpy()
+
+
+def shared(array: pa.ChunkedArray) -> Array:
+    """Return text in dictionary encoding as an object array, of which equal ones are one object."""
+    coded = array.unify_dictionaries()
+    if not coded.num_chunks:
+        return np.empty(0, dtype=object)
+    values = objects([None, *coded.chunk(0).dictionary.to_pylist()])
+    return np.concatenate([values[one.indices.fill_null(-1).to_numpy() + 1] for one in coded.chunks])
 
 
 class Number:

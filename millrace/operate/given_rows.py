@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from millrace.errors import BadInput
 from millrace.loaded import Loaded
-from millrace.log.kinds import Instant, Kind, Text, kind_of
+from millrace.log.kinds import Instant, Kind, Text, kind_of, shared
 from millrace.schema import Field, field_names
-from millrace.types import Array, Columns, objects
+from millrace.types import Array, Columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,16 +70,9 @@ def _column(path: Path, name: str, column: Any, kind: Kind) -> Array:
     if column.null_count and name in ("at", "watermark"):
         raise BadInput(f"{path}: {name} is missing in {column.null_count} rows: say as of when for each", field=name)
     try:
-        return _texts(column) if isinstance(kind, Text) else kind.from_arrow(column.cast(kind.arrow()))
+        return shared(column) if isinstance(kind, Text) else kind.from_arrow(column.cast(kind.arrow()))
     except (pa.ArrowException, ValueError) as error:
         raise BadInput(f"{path}: {name} holds {column.type}, which is not {kind.arrow()}: {error}", field=name) from None
-
-
-def _texts(column: Any) -> Array:
-    """Return text as objects, of which equal ones are one: ids repeat."""
-    coded = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    values = objects([None, *coded.dictionary.to_pylist()])
-    return values[coded.indices.fill_null(-1).to_numpy() + 1]
 
 
 def slices(path: Path, rows: int) -> Iterator[pa.Table]:
