@@ -180,7 +180,7 @@ def features(system: System) -> None:
 def explain_value(
     system: System,
     feature: Annotated[str, typer.Argument(help="A feature by its declared name, such as 'clicks[Item, 7d]', or by its column.")],
-    keys_and_at: Annotated[list[str], typer.Argument(metavar="KEY... AT", help="Its keys, then the instant: 2026-03-01T12:00:00Z.")],
+    keys_and_at: Annotated[list[str], typer.Argument(metavar="KEY... AT", help="Its keys, then the instant: 2026-03-01T12:00:00Z or now.")],
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     home: Where = HOME,
 ) -> None:

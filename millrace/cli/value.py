@@ -19,6 +19,8 @@ from millrace.features.plan import plan
 from millrace.schema import Field, field_names
 from millrace.types import instant, moment, size
 
+NOW = "now"
+
 _SHOWN = 20
 """How many of the events are shown, the latest; JSON has them all."""
 
@@ -30,7 +32,8 @@ def explain_value(system: str, feature: str, keys: Sequence[str], at: str, folde
         system: The module.
         feature: Its declared name or its column.
         keys: What it is kept per, in the order of its declaration.
-        at: The instant, such as 2026-03-01T12:00:00Z, or microseconds since 1970: what was known before it counts.
+        at: The instant, such as 2026-03-01T12:00:00Z, or microseconds since 1970: what was known before it counts. `now` is just after
+            all that is logged.
         folder: The system's home.
         as_json: Print one JSON object.
 
@@ -39,7 +42,7 @@ def explain_value(system: str, feature: str, keys: Sequence[str], at: str, folde
         BadInput: The keys are not as many as the feature has, or are not of their kind; the instant cannot be read.
     """
     with reading(system, folder) as desk:
-        watermark = _instant(at)
+        watermark = desk.home.log.last_known + 1 if at == NOW else _instant(at)
         one = feature_called(desk.loaded, feature)
         if isinstance(one, Learned):
             raise BadInput(f"{feature} is what a version says of a row, no number of events: `explain` shows it as a decision had it")
@@ -57,7 +60,7 @@ def _instant(said: str) -> int:
     try:
         return int(said) if said.lstrip("-").isdigit() else instant(datetime.fromisoformat(said))
     except ValueError:
-        raise BadInput(f"{said!r} is no instant: write it as 2026-03-01T12:00:00Z, or in microseconds since 1970", field="at") from None
+        raise BadInput(f"{said!r} is no instant: write 2026-03-01T12:00:00Z, microseconds since 1970, or now", field="at") from None
 
 
 def _keys(feature: str, wanted: dict[str, Field], given: Sequence[str]) -> dict[str, Any]:

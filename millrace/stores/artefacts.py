@@ -56,7 +56,9 @@ class Artefacts:
         flush(self._versions)
 
     def sweep(self, is_registered: Callable[[str], bool]) -> list[str]:
-        """Remove what publishers that died or failed have left, unless somebody is publishing now.
+        """Remove what publishers that died or failed have left, unless somebody is publishing now; first finish what was half installed.
+
+        Where one died between taking a registered version's old files away and putting the new ones there, the new ones are put there.
 
         Folders of unregistered versions are removed only where their publisher noted that it was about to make them: others may belong
         to a database that is being restored, and stay.
@@ -66,9 +68,15 @@ class Artefacts:
         """
         removed = []
         with abandoned(self._staging) as stages:
-            for intent in filter(None, map(_intent, stages)):
-                place = self.place(intent.model, intent.version)
-                if place.exists() and not is_registered(intent.version):
+            for stage in stages:
+                intent = _intent(stage)
+                if intent is None:
+                    continue
+                place, files = self.place(intent.model, intent.version), stage / "files"
+                if not place.exists() and files.exists() and is_registered(intent.version):
+                    files.rename(place)  # they were on disk before the intent was
+                    flush(place.parent)
+                elif place.exists() and not is_registered(intent.version):
                     shutil.rmtree(place)
                     removed.append(intent.version)
         return removed

@@ -59,6 +59,12 @@ def test_table_says_the_bounds_and_both_clocks(stocked):
     assert re.search(r"^event +at \(happened\) +known *$", said, re.M)
 
 
+def test_now_is_just_after_all_that_is_logged(stocked):
+    ever = json.loads(stocked.millrace("explain-value", "shop.py", "Item.category", "item-3", "now", "--json").out)
+    assert ever["value"] == "mugs"
+    assert "as of " in stocked.millrace("explain-value", "shop.py", "appeal", "item-3", "now").out
+
+
 def test_functions_and_attributes_are_explained_too(stocked):
     heat = json.loads(stocked.millrace("explain-value", "shop.py", "heat", "item-3", AT, "--json").out)
     assert [part["column"].partition(" over ")[2] for part in heat["parts"]] == ["1d by 24m", "7d by 3h"]
@@ -74,7 +80,7 @@ def test_functions_and_attributes_are_explained_too(stocked):
         (["taste", "user-1", AT], "taste is kept per User, Item.category: give 2 of them before the instant, not 1"),
         (["clicks", "item-1", AT], "reads no feature 'clicks': choose clicks[Item, 1d], clicks[Item, 7d]"),
         (["tast", "item-1", AT], "reads no feature 'tast': choose taste"),
-        (["appeal", "item-1", "noon"], "'noon' is no instant: write it as 2026-03-01T12:00:00Z"),
+        (["appeal", "item-1", "noon"], "'noon' is no instant: write 2026-03-01T12:00:00Z"),
         (["appeal", "item-1", "2026-02-20T12:00:00"], "has no time zone"),
     ],
 )

@@ -50,3 +50,17 @@ def test_what_lay_in_a_versions_place_is_replaced_whole(artefacts: Artefacts):
     (place / "old.txt").write_text("old")
     install(artefacts, "ranker-1")
     assert [path.name for path in place.iterdir()] == ["weights.txt"]
+
+
+def test_install_that_died_between_the_old_files_and_the_new_is_finished_for_a_registered_version(artefacts: Artefacts, tmp_path: Path):
+    for version in ("ranker-1", "ranker-2"):
+        left = tmp_path / "staging" / version
+        for name in ("files", "replaced"):
+            (left / name).mkdir(parents=True)
+            (left / name / "weights.txt").write_text(name)
+        (left / "intent.json").write_text(f'{{"model":"ranker","version":"{version}"}}')
+    artefacts.place("ranker", "ranker-1").parent.mkdir(parents=True)
+    assert artefacts.sweep(lambda version: version == "ranker-1") == []
+    assert (artefacts.place("ranker", "ranker-1") / "weights.txt").read_text() == "files"
+    assert not artefacts.place("ranker", "ranker-2").exists()
+    assert [path.name for path in (tmp_path / "staging").iterdir()] == ["lock"]
