@@ -88,7 +88,10 @@ def ours(engine: Engine, requests: int) -> dict[int, Array]:
 
 
 def from_redis(engine: Engine, folder: Path, requests: int) -> float:
-    """Print latencies of another process that reads from Redis; return the bare pipelined p99 at 500 candidates divided by ours."""
+    """Print latencies of another process that reads from Redis; return the bare pipelined p99 at 500 candidates divided by ours.
+
+    The engine is closed at the end, while what it publishes to is still there.
+    """
     found = {}
     with private_redis(folder) as url:
         engine.lead(lambda view, lock, moved: publish(url, engine.loaded, view, lock, moved))
@@ -154,9 +157,9 @@ def main(
         found = ours(engine, requests)
         if why := without_redis():
             print(f"from Redis: not measured, {why}")
+            engine.close()
         else:
             last = f" redis={from_redis(engine, Path(folder), shared):.2f}"
-        engine.close()
         home.close()
     theirs: dict[int, float] = {}
     for line in peers.run("feast", "features_feast.py", str(VIDEOS), *map(str, SIZES)).splitlines():
