@@ -37,7 +37,7 @@ def running_sums(limbs: WholeLimbs | FloatLimbs, values: Array, first: int, last
     sums = [np.zeros(n + 1, np.int64) for _ in range(first, last)]
     for start in range(0, n, _AT_ONCE):
         stop = min(start + _AT_ONCE, n)
-        block = values[start:stop] if order is None else values[order[start:stop]]
+        block = values[start:stop] if order is None else values.take(order[start:stop])
         for limb, summed in zip(limbs.cut(block, first, last), sums, strict=True):
             np.cumsum(limb, out=summed[start + 1 : stop + 1])
             summed[start + 1 : stop + 1] += summed[start]
@@ -115,10 +115,10 @@ class FloatLimbs:
         rest = np.fmod(values, np.ldexp(1.0, exponent)) if first else values
         for limb in range(first, last):
             exponent -= self.bits
-            whole = np.trunc(np.ldexp(rest, -exponent))
+            whole = np.trunc(_scaled(rest, -exponent))
             yield whole.astype(np.int64)
             if limb + 1 < last:
-                rest = rest - np.ldexp(whole, exponent)
+                rest = rest - _scaled(whole, exponent)
 
     def join(self, sums: Sequence[Array]) -> Array:
         """Return the totals that the limbs' sums stand for, each rounded once to the nearest float64."""
@@ -132,16 +132,18 @@ class FloatLimbs:
         digits = self._carried(sums)
         nearest = digits[0].astype(np.float64)
         exponent = self.top - self.bits
-        total = np.ldexp(nearest, exponent)
-        rest = np.ldexp((digits[0] - nearest.astype(np.int64)).astype(np.float64), exponent)
+        total = _scaled(nearest, exponent)
+        rest = _scaled((digits[0] - nearest.astype(np.int64)).astype(np.float64), exponent)
         smaller = np.zeros(len(total), bool)
         for digit in digits[1:]:
             exponent -= self.bits
             full = rest != 0  # the float is: what follows is smaller than the last bit of `rest`, and can only decide a tie
             smaller |= full & (digit > 0)
-            larger, left = split_sum(total, np.ldexp(digit.astype(np.float64), exponent))
+            larger, left = split_sum(total, _scaled(digit.astype(np.float64), exponent))
             total, rest = np.where(full, total, larger), np.where(full, rest, left)
-        return total + np.where(smaller, np.nextafter(rest, np.inf), rest)
+        if smaller.any():
+            rest = np.where(smaller, np.nextafter(rest, np.inf), rest)
+        return total + rest
 
     def _carried(self, sums: list[Array]) -> list[Array]:
         """Move what exceeds a limb into the one above, so that all but the first are digits from 0 to `2**bits - 1`."""
@@ -152,10 +154,15 @@ class FloatLimbs:
         return digits
 
 
+def _scaled(values: Array, exponent: int) -> Array:
+    """Return the values times `2**exponent`: a product where that is a float, which rounds alike and is many times faster."""
+    return values * 2.0**exponent if -1022 <= exponent <= 1023 else np.ldexp(values, exponent)
+
+
 def _has_fraction(values: Array, shift: int) -> bool:
     """Return whether a value times `2**shift` is not whole."""
     with np.errstate(over="ignore"):  # what overflows has no bits that small
-        shifted = np.ldexp(values, shift)
+        shifted = _scaled(values, shift)
     whole = np.trunc(shifted)
     return bool(((whole != shifted) | ((whole == 0) & (values != 0))).any())
 

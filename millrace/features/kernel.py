@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.features.kernel_orders import MOST_EVENTS, Grouped, Ranks
+from millrace.features.kernel_orders import MOST_EVENTS, Clock, Grouped, Ranks
 from millrace.features.kernel_parts import Part, parts
 from millrace.features.kernel_timeline import Timeline
 from millrace.features.kernel_values import Values
@@ -100,26 +100,29 @@ def aggregate(events: Events, rows: Rows, asks: Sequence[Ask], threads: int = 1)
     """
     _check(events, rows, asks)
     windows = list(dict.fromkeys(ask.window for ask in asks))
-    columns = {id(ask.values): ask.values for ask in asks}
-    results = [_empty(ask, len(rows.key)) for ask in asks]
-    ranks = Ranks(events.key)
-    by_key = Grouped.of(ranks.events, events.known)
-    rows_by_key = Grouped.of(ranks.find(rows.key), rows.watermark)
-    seen = np.searchsorted(by_key.times, rows_by_key.times)  # of all events, whatever their key; asked in order, as is fastest
-
-    def answer(part: Part) -> None:
-        here, rows_here = by_key.positions(part.events), rows_by_key.positions(part.rows)
-        rank, row_rank = by_key.ranks(part.events), rows_by_key.ranks(part.rows)
-        entered = np.searchsorted(by_key.packed[part.events], row_rank << by_key.bits | seen[rows_by_key.places(part.rows)])
-        timeline = Timeline(rank - part.first, part.count, events.at[here], events.known[here], windows)
-        spans = dict(zip(windows, timeline.spans(row_rank - part.first, rows.watermark[rows_here], entered), strict=True))
-        values = {name: Values(timeline, None if column is None else column[here]) for name, column in columns.items()}
-        for ask, result in zip(asks, results, strict=True):
-            way = ANSWERS[ask.op]
-            found = way.find(values[id(ask.values)], spans[ask.window], ask.settings)
-            result[rows_here] = np.append(here, -1)[found] if way.picks else found
-
+    columns = {id(ask.values): None if ask.values is None else np.ascontiguousarray(ask.values) for ask in asks}
+    at, known, watermark = (np.ascontiguousarray(one) for one in (events.at, events.known, rows.watermark))
+    ranks, clock, rows_clock = Ranks(events.key), Clock.of(known), Clock.of(watermark)
     with ThreadPoolExecutor(threads) as pool:
+        grouping = pool.submit(Grouped.of, ranks.events, clock)
+        seeing = pool.submit(np.searchsorted, clock.times, rows_clock.times)  # whatever their key; asked in order, as is fastest
+        rows_grouping = pool.submit(Grouped.of, ranks.find(rows.key), rows_clock)
+        results = list(pool.map(lambda ask: _empty(ask, len(rows.key)), asks))
+        by_key, rows_by_key, seen = grouping.result(), rows_grouping.result(), seeing.result()
+
+        def answer(part: Part) -> None:
+            # where arrays are large `take` instead of an index: it lets other threads run; of what is not contiguous it would copy all
+            here, rows_here = by_key.positions(part.events), rows_by_key.positions(part.rows)
+            rank, row_rank = by_key.ranks(part.events), rows_by_key.ranks(part.rows)
+            entered = np.searchsorted(by_key.packed[part.events], row_rank << by_key.bits | seen.take(rows_by_key.places(part.rows)))
+            timeline = Timeline(rank - part.first, part.count, at.take(here), known.take(here), windows)
+            spans = dict(zip(windows, timeline.spans(row_rank - part.first, watermark.take(rows_here), entered), strict=True))
+            values = {name: Values(timeline, None if column is None else column.take(here)) for name, column in columns.items()}
+            for ask, result in zip(asks, results, strict=True):
+                way = ANSWERS[ask.op]
+                found = way.find(values[id(ask.values)], spans[ask.window], ask.settings)
+                result[rows_here] = np.append(here, -1)[found] if way.picks else found
+
         for _ in pool.map(answer, parts(by_key, rows_by_key, ranks.count)):
             pass  # an error in a part is raised here
     return results
@@ -141,6 +144,9 @@ def _check(events: Events, rows: Rows, asks: Sequence[Ask]) -> None:
         raise BadInput(f"rows need one key and watermark each; there are {len(rows.key)} and {len(rows.watermark)}", "rows")
     for ask in asks:
         _check_values(ask, n)
+    for values in {id(ask.values): ask.values for ask in asks if ANSWERS[ask.op].numbers}.values():
+        if values is not None and values.dtype.kind == "f" and np.isinf(values).any():
+            raise BadInput("values hold an infinity, which no total or mean survives: make it missing (NaN) or a number", "values")
 
 
 def _check_values(ask: Ask, n: int) -> None:
@@ -155,9 +161,5 @@ def _check_values(ask: Ask, n: int) -> None:
         raise BadInput(
             f"values of shape {ask.values.shape} for {n} events: give one each (take vectors by the position of `last`)", "values"
         )
-    if not way.numbers:
-        return
-    if ask.values.dtype.kind not in "bif":
+    if way.numbers and ask.values.dtype.kind not in "bif":
         raise BadInput(f"{ask.op} of {ask.values.dtype} values: only numbers and booleans can be added or compared", "values")
-    if ask.values.dtype.kind == "f" and np.isinf(ask.values).any():
-        raise BadInput("values hold an infinity, which no total or mean survives: make it missing (NaN) or a number", "values")

@@ -53,31 +53,47 @@ class Ranks:
 
 
 @dataclass(frozen=True, eq=False)
+class Clock:
+    """Entries in the order of one clock, whatever their key; ties stay in the order given.
+
+    Attributes:
+        times: Their instants, ascending. Shape (n,).
+        by_time: The entries in this order, as positions in the arrays given; None where they were given so.
+    """
+
+    times: Array
+    by_time: Array | None
+
+    @classmethod
+    def of(cls, time: Array) -> Clock:
+        """Order entries at the instants `time`, of shape (n,)."""
+        in_order = bool((time[1:] >= time[:-1]).all())  # as a log nearly always is
+        by_time = None if in_order else np.argsort(time, kind="stable")
+        return cls(time if by_time is None else time[by_time], by_time)
+
+
+@dataclass(frozen=True, eq=False)
 class Grouped:
     """Entries grouped by the rank of their key and, within a key, in the order of one clock; ties stay in the order given.
 
     Attributes:
-        times: The instants of all entries, whatever their key, in order. Shape (n,).
-        by_time: The entries in the order of `times`, as positions in the arrays given; None where they were given so.
-        packed: The entries in grouped order, each as `rank << bits | its place in times`: ascending. Shape (n,).
-        bits: How many bits a place in `times` takes.
+        by_time: The entries in the order of the clock, as positions in the arrays given; None where they were given so.
+        packed: The entries in grouped order, each as `rank << bits | its place in the order of the clock`: ascending. Shape (n,).
+        bits: How many bits such a place takes.
     """
 
-    times: Array
     by_time: Array | None
     packed: Array
     bits: int
 
     @classmethod
-    def of(cls, rank: Array, time: Array) -> Grouped:
-        """Group entries with the ranks `rank` at the instants `time`, both of shape (n,)."""
-        bits = len(time).bit_length()
-        in_order = bool((time[1:] >= time[:-1]).all())  # as a log nearly always is
-        by_time = None if in_order else np.argsort(time, kind="stable")
-        packed = (rank if by_time is None else rank[by_time]) << bits
-        packed |= np.arange(len(time))
+    def of(cls, rank: Array, clock: Clock) -> Grouped:
+        """Group entries with the ranks `rank`, of shape (n,), in the order of their clock."""
+        bits = len(rank).bit_length()
+        packed = (rank if clock.by_time is None else rank[clock.by_time]) << bits
+        packed |= np.arange(len(rank))
         packed.sort()
-        return cls(time if by_time is None else time[by_time], by_time, packed, bits)
+        return cls(clock.by_time, packed, bits)
 
     def start(self, rank: Array) -> Array:
         """Return where each rank starts in the grouped order."""
@@ -88,7 +104,7 @@ class Grouped:
         return self.packed[part] >> self.bits
 
     def places(self, part: slice = slice(None)) -> Array:
-        """Return the place in `times` of each entry of a part of the grouped order."""
+        """Return the place in the order of the clock of each entry of a part of the grouped order."""
         return self.packed[part] & ((1 << self.bits) - 1)
 
     def positions(self, part: slice = slice(None)) -> Array:
@@ -122,23 +138,35 @@ class Tiled:
             windows: Those that will be asked about: their tails stop only on multiples of the greatest common divisor of their hops.
 
         Raises:
-            BadInput: So many hops for so many keys do not fit 63 bits.
+            BadInput: So many hops for so many keys do not fit 62 bits.
         """
         grid = math.gcd(*(window.hop for window in windows)) or 2**62  # lifetime windows alone see one tile
         tile = at // grid
         first = int(tile.min()) if len(tile) else 0
         last = int(tile.max()) if len(tile) else 0
         bits = (last - first + 1).bit_length()
-        if count.bit_length() + bits > 63:
+        if count.bit_length() + bits > 62:
             raise BadInput(
                 f"{last - first + 1} hops from the first to the last event are too many: mend impossible instants or lengthen hops", "at"
             )
         tile -= first
         tile |= rank << bits
         order = np.argsort(tile, kind="stable")  # merges runs: events that come late are few, so they are nearly in order
-        return cls(tile[order], order, grid, first, bits)
+        return cls(tile.take(order), order, grid, first, bits)
 
     def before(self, rank: Array, lo: Array) -> Array:
-        """Return how many entries come before the tile that starts at `lo`: those of lower ranks, and earlier ones of its own."""
+        """Return how many entries come before the tile that starts at `lo`: those of lower ranks, and earlier ones of its own.
+
+        Ranks are ascending, and `lo` within a rank.
+        """
         tile = np.clip(lo // self.grid - self.first, 0, (1 << self.bits) - 1)
-        return np.searchsorted(self.marks, rank << self.bits | tile)
+        return _less(self.marks, rank << self.bits | tile)
+
+
+def _less(numbers: Array, questions: Array) -> Array:
+    """Return how many of the numbers are less than each question. Both are ascending, and from 0 to 2**62 - 1."""
+    if 8 * len(questions) < len(numbers):
+        return np.searchsorted(numbers, questions)
+    merged = np.concatenate([questions << 1, numbers << 1 | 1])
+    merged.sort(kind="stable")  # merges the two runs, which is faster than as many binary searches
+    return np.flatnonzero((merged & 1) == 0) - np.arange(len(questions))

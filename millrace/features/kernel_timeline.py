@@ -43,7 +43,7 @@ class Timeline:
 
     def __init__(self, rank: Array, count: int, at: Array, known: Array, windows: Sequence[Window]) -> None:
         self.windows = tuple(windows)
-        self.most = int(np.bincount(rank, minlength=1).max())
+        self.most = int(np.diff(np.searchsorted(rank, np.arange(count + 1))).max())
         self._tiled = Tiled.of(rank, at, count, self.windows)
         self.leaving = self._tiled.order
         shortest = min((window.length for window in self.windows if not window.is_lifetime), default=None)
@@ -106,7 +106,7 @@ class Span:
     def difference(self, running: Running) -> Array:
         """Return the sum over each row's events of a column given by its running sums. Shape (rows,), int64; it may have wrapped."""
         entering, leaving = running
-        sums = entering[self.entered] - leaving[self.left]
+        sums = entering.take(self.entered) - leaving.take(self.left)
         return sums + self._given_back(entering[self.expired + 1] - entering[self.expired])
 
     def _given_back(self, amounts: Array) -> Array | int:
