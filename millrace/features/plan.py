@@ -204,6 +204,7 @@ def _fields_read(request: type, candidate: type | None, ordered: Mapping[str, An
                     yield from (Field(owner, name, None if owner is candidate else way) for name in attribute_names(owner))
 
 
+@lru_cache(maxsize=4096)  # asked at every read of a function's rows
 def attribute_names(owner: Any) -> tuple[str, ...]:
     """Return the names of a class's fields that features may read: its id and what is private apart."""
     return tuple(name for name in owner.__struct_fields__ if name != "id" and not Field(owner, name).is_private)
