@@ -218,6 +218,50 @@ def rollback(system: System, home: Where = HOME) -> None:
     work(system, home)
 
 
+keys = typer.Typer(
+    no_args_is_help=True, help="Say who may ask the servers of a folder, for what; with no key made, anybody on the machine may."
+)
+app.add_typer(keys, name="keys", rich_help_panel=RUN)
+
+
+@keys.command("add")
+def keys_add(
+    name: Annotated[str, typer.Argument(help="Whose it is, or what for: the audit names it.")],
+    role: Annotated[
+        str, typer.Option(help="viewer (look), operator (decide, report events), approver (change what serves), admin (all).")
+    ] = "operator",
+    system: Annotated[list[str], typer.Option("--system", "-s", help="The system it is good for, by name; by default all.")] = [],  # noqa: B006
+    rate: Annotated[float | None, typer.Option(help="How many requests per second it may make; by default any number.")] = None,
+    expires: Annotated[str, typer.Option(help="How long it is good: 90d; by default for ever.")] = "",
+    why: Annotated[str, typer.Option(help="For the audit.")] = "made by hand",
+    home: Where = HOME,
+) -> None:
+    """Make a key and print it, this once: it is not kept."""
+    from millrace.cli.keys import add as work
+
+    work(home, name, role, system, rate, expires, why)
+
+
+@keys.command("list")
+def keys_list(home: Where = HOME) -> None:
+    """List the keys, those revoked too."""
+    from millrace.cli.keys import show as work
+
+    work(home)
+
+
+@keys.command("revoke")
+def keys_revoke(
+    name: Annotated[str, typer.Argument(help="The name of the key.")],
+    why: Annotated[str, typer.Option(help="For the audit.")] = "revoked by hand",
+    home: Where = HOME,
+) -> None:
+    """Make a key useless; running servers know within seconds."""
+    from millrace.cli.keys import revoke as work
+
+    work(home, name, why)
+
+
 @app.command(rich_help_panel=RUN)
 def forget(
     system: System,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,12 @@ from millrace.log.forget import pending
 from millrace.operate.loop import Operator
 from millrace.operate.retention import tidy
 from millrace.serve.app import free_port, run
+from millrace.serve.clock import wall
 from millrace.serve.engine import Engine
 from millrace.serve.home import Home
 from millrace.serve.http import create_app
+from millrace.stores.api_keys import ApiKeys
+from millrace.stores.database import open_database
 
 log = logging.getLogger("millrace.operate")
 
@@ -48,7 +52,7 @@ def serve(system: str, folder: Path, host: str, port: int, *, operate: bool, onl
         online: The URL of a Redis where the online view is published for other processes; "" publishes nowhere.
 
     Raises:
-        BadInput: `online` is no URL of a store that can hold it.
+        BadInput: `online` is no URL of a store that can hold it, or others can reach the address and nobody has a key.
         MissingExtra: The client library of that store is not installed.
         DeclarationError: The module is wrong.
         Conflict: Another process writes to the log.
@@ -56,6 +60,9 @@ def serve(system: str, folder: Path, host: str, port: int, *, operate: bool, onl
     """
     loaded = load(system)
     store = store_of(online) if online else None
+    beyond = not is_loopback(host)
+    if beyond:
+        refuse_keyless(folder, host)
     port = free_port(host, port)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with writing(loaded, folder) as home:
@@ -68,7 +75,26 @@ def serve(system: str, folder: Path, host: str, port: int, *, operate: bool, onl
         operated = repeating(OPERATE_EVERY_S, "operator", lambda: step(engine.clock.now()))
         with operated, repeating(TIDY_EVERY_S, "compaction", lambda: _tidy(home, engine)):
             _announce(loaded, folder, f"http://{host}:{port}", operate)
-            run(create_app(engine), host, port)
+            run(create_app(engine, closed=beyond), host, port)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def refuse_keyless(folder: Path, host: str) -> None:
+    """Refuse to listen where others can reach it as long as nobody could be told from anybody.
+
+    Raises:
+        BadInput: The folder has no key that is good.
+    """
+    with open_database(folder) as database:
+        if not any(key.is_good(wall()) for key in ApiKeys(database).all()):
+            raise BadInput(f"{host} can be reached from other machines and there is no key: make one with millrace keys add NAME", "host")
 
 
 def store_of(url: str) -> Any:

@@ -12,6 +12,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,12 +21,14 @@ from millrace.about import VERSION
 from millrace.decision import Decision
 from millrace.errors import BadInput, Conflict, MillraceError, NotFound, Unavailable
 from millrace.serve import bodies
+from millrace.serve.access import Access
 from millrace.serve.answers import Acknowledged, Answer, Fault, Found, Health, Problem, Ready
 from millrace.serve.engine import Engine
 from millrace.serve.explain import explain, found
 from millrace.serve.metrics import Metrics
 from millrace.serve.naming import feature_names
 from millrace.serve.openapi import document
+from millrace.stores.api_keys import ApiKeys
 
 log = logging.getLogger("millrace.serve")
 
@@ -49,8 +52,14 @@ class _TooLarge(Exception):
     """A body is larger than is taken."""
 
 
-def create_app(engine: Engine) -> Starlette:
-    """Return the ASGI application that serves an engine. The engine is closed when the application shuts down."""
+def create_app(engine: Engine, *, closed: bool = False, share: float = 1.0) -> Starlette:
+    """Return the ASGI application that serves an engine. The engine is closed when the application shuts down.
+
+    Args:
+        engine: The engine.
+        closed: Whether callers need a key even if none was ever made.
+        share: Which part of a key's rate this process grants.
+    """
     api = _Api(engine)
     routes: list[tuple[str, str, Endpoint]] = [
         ("POST", "/v1/decide", api.decide),
@@ -64,7 +73,9 @@ def create_app(engine: Engine) -> Starlette:
         ("GET", "/openapi.json", api.openapi),
     ]
     made = [Route(path, _guarded(endpoint, path, api.metrics), methods=[method]) for method, path, endpoint in routes]
-    return Starlette(routes=made, lifespan=_lifespan(engine), exception_handlers={HTTPException: _unrouted})
+    keys = ApiKeys(engine.home.database)
+    access = Middleware(Access, system=engine.loaded.name, keys=keys.all, demanded=closed, share=share)
+    return Starlette(routes=made, middleware=[access], lifespan=_lifespan(engine), exception_handlers={HTTPException: _unrouted})
 
 
 class _Api:

@@ -114,8 +114,23 @@ def _tables(engine: Engine) -> Mapping[str, Table]:
             if not _has(engine, mark):  # otherwise another process made them meanwhile
                 raise
     with engine.connect().execution_options(reading=True) as connection:
-        _refuse_other_schema(connection.scalar(mark.select()))
+        found = connection.scalar(mark.select())
+    if found is not None and found < SCHEMA:
+        _add_tables(engine)
+    else:
+        _refuse_other_schema(found)
     return METADATA.tables
+
+
+def _add_tables(engine: Engine) -> None:
+    """Bring a database that an older release made to the tables of this one: each version so far only added some."""
+    from millrace.stores.tables import METADATA, SCHEMA
+
+    mark = METADATA.tables["schema_version"]
+    with engine.begin() as connection:
+        if (connection.scalar(mark.select().with_for_update()) or 0) < SCHEMA:  # else another process was first
+            METADATA.create_all(connection)
+            connection.execute(mark.update().values(version=SCHEMA))
 
 
 def _has(engine: Engine, table: Table) -> bool:

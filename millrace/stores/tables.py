@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
-SCHEMA = 1
-"""The version of these tables. Raise it with every change to them."""
+SCHEMA = 2
+"""The version of these tables. Raise it with every change to them.
+
+1: as they began. 2: `api_keys`. So far every version only adds tables to the one before, which `database` relies on.
+"""
 
 METADATA = MetaData()
 
@@ -131,4 +134,19 @@ Table(
     _json("data"),
     UniqueConstraint("system", "kind", "key"),
     Index("runs_by_time", "system", "started"),
+)
+
+# A key itself is never kept: who reads this table cannot use what it holds.
+Table(
+    "api_keys",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    _text("digest"),
+    _text("role"),
+    _json("systems"),
+    Column("rate", Double),
+    _whole("created"),
+    Column("expires", BigInteger),
+    Column("revoked", BigInteger),
+    UniqueConstraint("digest"),
 )

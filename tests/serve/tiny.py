@@ -35,8 +35,8 @@ class Client:
         self._inner = inner
         self._portal = portal
 
-    def get(self, path: str) -> httpx.Response:
-        return self._portal.call(partial(self._inner.get, path))
+    def get(self, path: str, **how: Any) -> httpx.Response:
+        return self._portal.call(partial(self._inner.get, path, **how))
 
     def post(self, path: str, **body: Any) -> httpx.Response:
         return self._portal.call(partial(self._inner.post, path, **body))
