@@ -46,17 +46,21 @@ format: $(VENV)/.dev ## style and formatting, mended
 types: $(VENV)/.dev ## the types, checked by pyright
 	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(PY) -m pyright
 
-# Resolved on the oldest Python supported, so that the pins install on all; each list is frozen from one growing environment, so the
-# longer ones hold the shorter at the same versions.
+# Resolved on the oldest Python supported, so that the pins install on all. All is resolved together first, and each list is then frozen
+# from one growing environment within that: the longer ones hold the shorter at the same versions, whatever only they need.
 .PHONY: lock
 lock: ## resolve the newest versions pyproject.toml allows and pin them in requirements/
-	@rm -rf $(VENV)/lock && python3.11 -m venv $(VENV)/lock
+	@$(LOCK_NEW) && $(LOCK_PIP) install ".[dev,bench]" && $(LOCK_PIP) freeze --exclude millrace > $(VENV)/lock/together.txt
+	@mv $(VENV)/lock/together.txt $(VENV)/together.txt && $(LOCK_NEW)
 	@for list in run:. dev:.[dev] bench:.[dev,bench]; do \
-	  $(VENV)/lock/bin/python -m pip --disable-pip-version-check -qq install "$${list#*:}" || exit; \
-	  { echo '# Made by `make lock` from pyproject.toml; not edited by hand.'; $(VENV)/lock/bin/python -m pip freeze --exclude millrace; } \
+	  $(LOCK_PIP) install -c $(VENV)/together.txt "$${list#*:}" || exit; \
+	  { echo '# Made by `make lock` from pyproject.toml; not edited by hand.'; $(LOCK_PIP) freeze --exclude millrace; } \
 	    > "requirements/$${list%%:*}.txt" || exit; \
 	done
-	@rm -rf $(VENV)/lock
+	@rm -rf $(VENV)/lock $(VENV)/together.txt
+
+LOCK_NEW = rm -rf $(VENV)/lock && python3.11 -m venv $(VENV)/lock
+LOCK_PIP = $(VENV)/lock/bin/python -m pip --disable-pip-version-check -qq
 
 .PHONY: clean
 clean: ## remove the environment and the caches; what your runs recorded in .millrace stays

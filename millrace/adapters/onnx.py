@@ -86,10 +86,8 @@ class SentenceModel:
 
     @cached_property
     def _session(self) -> Any:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise MissingExtra("a sentence encoder needs its runtime: pip install 'millrace[text]'") from error
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1  # how a sum is split decides its last digits
         return onnxruntime.InferenceSession(self._file(*_MODELS), options, providers=["CPUExecutionProvider"])
