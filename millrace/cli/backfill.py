@@ -32,6 +32,7 @@ def backfill(system: str, rows: Path | None, output: Path, features: Sequence[st
     Raises:
         NotFound: There is no such feature, or no decision was logged.
         BadInput: The rows cannot be used; the message says why.
+        Conflict: Somebody was forgotten meanwhile; the same command begins anew.
         Unavailable: The disk is full; what is finished stays, and the same command goes on from there.
     """
     with reading(system, folder) as desk:
@@ -44,7 +45,7 @@ def backfill(system: str, rows: Path | None, output: Path, features: Sequence[st
             def tell(what: str, done: int, of: int) -> None:
                 shown.update(task, description=what, completed=done, total=of or records, said=f"{done:,} of {of or records:,}")
 
-            n = materialise(desk.home.log, desk.history, desk.loaded.plan, wanted, asked, rows, output, threads, tell)
+            n = materialise(desk.home, desk.history, desk.loaded.plan, wanted, asked, rows, output, threads, tell)
     console().print(f"{output}: {number(n)} rows, {number(len(wanted))} features, from {number(records)} records at most")
 
 

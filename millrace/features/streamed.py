@@ -81,13 +81,13 @@ class Piece:
 
 
 def needed(plan: Plan) -> dict[type, tuple[str, ...]]:
-    """Return the fields of each class that a plan reads, beside `id`, `at`, `known` and `position`."""
-    found: dict[type, set[str]] = {owner: set(names) for owner, names in plan.attributes.items()}
+    """Return what a plan reads of each class, `id` and `at` only where they are, beside `known` and `position`."""
+    found: dict[type, set[str]] = {owner: {"id", *names} for owner, names in plan.attributes.items()}
     for state in plan.states.values():
         read = [field for one in (state.keying.where, state.value) if one is not None for field in one.fields()]
         roots = {cast("Field", field).root.name for field in (*read, *state.keying.keys)}
-        found.setdefault(state.keying.stream, set()).update(roots)
-    return {owner: tuple(sorted(names - {"id", "at"})) for owner, names in found.items()}
+        found.setdefault(state.keying.stream, set()).update(roots, ("at",))
+    return {owner: tuple(sorted(names)) for owner, names in found.items()}
 
 
 def pieces(plan: Plan, rows: Columns, chunks: Iterable[Chunk]) -> Iterator[Piece]:

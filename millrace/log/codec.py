@@ -19,6 +19,9 @@ from millrace.types import Array, Columns, objects
 RECORD: dict[str, Kind] = {"position": Integer(), "known": Instant(), "id": Text(repeats=False), "at": Instant()}
 """What every record of every stream carries beside its fields."""
 
+ORDER = ("known", "position")
+"""The columns that say where a record stands in the log: always read, whatever else is."""
+
 REQUIRED = msgspec.NODEFAULT
 """The default of a field that has none."""
 
@@ -202,13 +205,17 @@ class Codec:
         """Return no rows, a typed column per field."""
         return {name: np.empty(0, dtype=self.kinds[name].dtype) for name in fields}
 
+    def repeating(self, fields: Iterable[str]) -> list[str]:
+        """Return those of the columns that are text of which equal ones are usual."""
+        return [name for name in fields if isinstance(kind := self.kinds[name], Text) and kind.repeats]
+
     @property
     def public(self) -> list[str]:
         """Its columns but the private ones: what is read where nobody says which."""
         return [name for name in self.held if name not in self.private]
 
-    def chosen(self, fields: Iterable[str] | None) -> list[str]:
-        """Return the columns to read for `fields`: those of the record always, then these, or all for None.
+    def chosen(self, fields: Iterable[str] | None, always: Iterable[str] = RECORD) -> list[str]:
+        """Return the columns to read for `fields`: those that are always read, then these, or all for None.
 
         Raises:
             BadInput: A name is not a field of the stream.
@@ -217,7 +224,7 @@ class Codec:
         unknown = [name for name in asked if name not in self.kinds]
         if unknown:
             raise BadInput(f"{self.name} has no field {unknown[0]!r}: choose among id, at, {', '.join(self.held)}", field=unknown[0])
-        return list(dict.fromkeys([*RECORD, *asked]))
+        return list(dict.fromkeys([*always, *asked]))
 
 
 def _fallback(field: msgspec.structs.FieldInfo) -> Any:

@@ -82,7 +82,7 @@ class Text:
 
     def __init__(self, of: type = str, *, repeats: bool = True) -> None:
         self.of = of
-        self._repeats = repeats and of is str
+        self.repeats = repeats and of is str
 
     def column(self, values: Sequence[Any]) -> Array:
         """Return texts as an object array."""
@@ -106,7 +106,7 @@ class Text:
 
     def from_arrow(self, array: pa.ChunkedArray) -> Array:
         """Return the texts as an object array."""
-        return shared(array.dictionary_encode()) if self._repeats else array.to_numpy()
+        return shared(array.dictionary_encode()) if self.repeats else array.to_numpy()
 
 
 def shared(array: pa.ChunkedArray) -> Array:

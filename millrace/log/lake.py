@@ -12,8 +12,8 @@ import numpy as np
 
 from millrace.errors import MillraceError, Unavailable
 from millrace.log.order import Part, Span
-from millrace.log.tables import columns_of, table_of
-from millrace.types import Array, Columns, size
+from millrace.log.tables import columns_of, encodings, integers, table_of
+from millrace.types import Array, Columns, size, stack, take
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -60,7 +60,7 @@ def write_file(path: Path, table: Any, group_rows: int) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:
-            write_table(table, file, compression="zstd", row_group_size=group_rows, write_page_checksum=True)
+            write_table(table, file, compression="zstd", row_group_size=group_rows, write_page_checksum=True, **encodings(table.schema))
             file.flush()
             os.fsync(file.fileno())
         unfinished.rename(path)
@@ -94,14 +94,14 @@ def read_part(lake: Path, codec: Codec, part: Part, fields: Sequence[str], span:
         PartGone: The file is not there.
         MillraceError: It is damaged.
     """
-    with _opened(lake / part.file) as file:
+    with _opened(lake / part.file, codec.repeating(fields)) as file:
         groups = [group for group, oldest, newest in _bounds(file, "known") if newest >= span.after[0] and oldest <= span.until[0]]
         return _rows(file, codec, fields, groups, span.mask)
 
 
 def read_rows(lake: Path, codec: Codec, part: Part, fields: Sequence[str], positions: Array) -> dict[str, Array]:
     """Return the rows of a part at those of the positions (ascending) that it holds. Arguments and errors are those of `read_part`."""
-    with _opened(lake / part.file) as file:
+    with _opened(lake / part.file, codec.repeating(fields)) as file:
         near = [group for group, low, high in _bounds(file, "position") if _is_between(positions, low, high)]
         return _rows(file, codec, fields, near, lambda known, position: np.isin(position, positions))
 
@@ -110,30 +110,29 @@ def _is_between(values: Array, low: int, high: int) -> bool:
     return bool(np.searchsorted(values, low) < np.searchsorted(values, high, "right"))
 
 
-def first_keys(lake: Path, part: Part, span: Span, n: int) -> tuple[Array, Array]:
+def first_keys(lake: Path, part: Part, span: Span, n: int) -> dict[str, Array]:
     """Return `known` and `position` of at least the first `n` rows of a part in a span, of all of them where there are fewer."""
-    known, position, found = [], [], 0
+    found: list[dict[str, Array]] = []
     with _opened(lake / part.file) as file:
         for group, _, newest in _bounds(file, "known"):
-            if newest < span.after[0] or found >= n:
+            if newest < span.after[0] or sum(map(size, found)) >= n:
                 continue
-            keys = file.read_row_group(group, columns=["known", "position"])
-            some, where = integers(keys["known"]), integers(keys["position"])
-            inside = span.mask(some, where)
-            known.append(some[inside])
-            position.append(where[inside])
-            found += len(known[-1])
-    empty = np.empty(0, dtype=np.int64)
-    return np.concatenate([empty, *known]), np.concatenate([empty, *position])
+            table = file.read_row_group(group, columns=["known", "position"])
+            keys = {"known": integers(table["known"]), "position": integers(table["position"])}
+            found.append(take(keys, span.mask(**keys)))
+    return stack(found)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[ParquetFile]:
+def _opened(path: Path, coded: Sequence[str] = ()) -> Iterator[ParquetFile]:
+    """Open a file; columns that are text in it and among `coded` are read in the dictionary encoding they lie in."""
     import pyarrow as pa
-    from pyarrow.parquet import ParquetFile
+    from pyarrow.parquet import ParquetFile, read_metadata
 
     try:
-        with ParquetFile(path, page_checksum_verification=True) as file:
+        found = read_metadata(path)
+        coded = [name for name in coded if name in found.schema.names]
+        with ParquetFile(path, metadata=found, page_checksum_verification=True, read_dictionary=coded) as file:
             yield file
     except FileNotFoundError:
         raise PartGone(f"{path} is lost: restore this file from a backup") from None
@@ -160,11 +159,6 @@ def _rows(
         table = table.filter(kept)
     rows = codec.opened(columns_of(codec, table))
     return {name: rows[name] if name in rows else codec.missing(name, len(table)) for name in fields}
-
-
-def integers(column: Any) -> Array:
-    """Return an Arrow column of integers or instants as int64."""
-    return column.to_numpy().view(np.int64)
 
 
 def schema(lake: Path, part: Part) -> str:

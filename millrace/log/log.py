@@ -165,7 +165,8 @@ class Log:
             known_until: Only what became known before this instant, microseconds since 1970 UTC.
             chunk: About how many records to yield at a time.
             streams: Which classes, `Shown[...]` among them if wanted; by default all of the log and the decisions.
-            fields: Which fields of each class, beside `id`, `at`, `known` and `position`; of others all but the private ones.
+            fields: Which fields of each class, `id` and `at` among them if wanted: they, `known` and `position` are read, and nothing
+                else is decoded. Of classes not named, `id`, `at` and all fields but the private ones.
         """
         if chunk < 1:
             raise BadInput(f"chunk = {chunk}: read at least one record at a time", field="chunk")

@@ -34,7 +34,15 @@ def rows_of(store: Store, db: sqlite3.Connection, codec: Codec, fields: Sequence
     near = [part for part in inbox.parts(db) if part.stream == codec.name and span.meets(part)]
     pieces = [lake.read_part(store.lake, codec, part, fields, span) for part in near]
     pieces.append(decoded(codec, inbox.records(db, codec.name, span), fields))
-    return in_order(stack([codec.empty(fields), *pieces]))
+    return in_order(joined(codec, fields, pieces))
+
+
+def joined(codec: Codec, fields: Sequence[str], pieces: Sequence[dict[str, Array]]) -> dict[str, Array]:
+    """Return the rows of all pieces, one after another, to be written in; of one piece only what lies in a file's buffer is copied."""
+    found = [rows for rows in pieces if size(rows)]
+    if len(found) == 1:
+        return {name: column if column.flags.writeable else column.copy() for name, column in found[0].items()}
+    return stack([codec.empty(fields), *found])
 
 
 def in_order(rows: dict[str, Array]) -> dict[str, Array]:
@@ -49,7 +57,8 @@ def decoded(codec: Codec, records: Sequence[inbox.Record], fields: Sequence[str]
     if not records:
         return codec.empty(fields)
     record, bodies = unzipped(records)
-    return {**record, **codec.decode(bodies, fields)}
+    found = {**record, **codec.decode(bodies, fields)}
+    return {name: found[name] for name in fields}
 
 
 def unzipped(records: Sequence[inbox.Record]) -> tuple[dict[str, Array], Sequence[bytes]]:

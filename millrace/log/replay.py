@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from millrace.log import inbox, lake
+from millrace.log import inbox, lake, shown
+from millrace.log.codec import ORDER, RECORD
 from millrace.log.decisions import DECISION
 from millrace.log.order import Key, Span
-from millrace.log.reading import rows_of
-from millrace.log.shown import NEEDS, requests_of, shown_rows
+from millrace.log.reading import in_order, rows_of
 from millrace.log.store import Store
-from millrace.schema import field_names, shows
-from millrace.types import Array, size
+from millrace.schema import shows
+from millrace.types import Array, size, stack, take
 
 
 def replay(
@@ -31,14 +31,16 @@ def replay(
         streams: Classes of the log, `Decision` and `Shown[...]` among them.
         span: Which rows.
         chunk: About how many records a chunk holds; the last may hold fewer. A decision counts once, whatever it showed.
-        fields: Which fields to read of each class, beside those of every record; of a class that is not named all but the private ones.
+        fields: Which fields to read of each class, beside `known` and `position`: nothing else is decoded. Of a class that is not named,
+            those of every record and all but the private ones.
     """
     fields = fields or {}
-    shown = [stream for stream in streams if shows(stream)]
+    always = {stream: ORDER if stream in fields else RECORD for stream in streams}
+    made = {stream: shown.chosen(stream, fields.get(stream), always[stream]) for stream in streams if shows(stream)}
     stored = [store.streams.of(stream) for stream in streams if not shows(stream)]
-    columns = {codec.name: codec.chosen(fields.get(codec.item, codec.public)) for codec in stored}
-    if shown and DECISION not in columns:
-        columns[DECISION] = store.streams[DECISION].chosen(NEEDS)
+    columns = {codec.name: codec.chosen(fields.get(codec.item, codec.public), always[codec.item]) for codec in stored}
+    if made:
+        columns[DECISION] = store.streams[DECISION].chosen(shown.NEEDS, columns.get(DECISION, ORDER))
 
     def read(db: sqlite3.Connection) -> tuple[Key | None, dict[str, dict[str, Array]]]:
         end = _end(store, db, set(columns), span, chunk)
@@ -46,10 +48,10 @@ def replay(
             return None, {}
         piece = span._replace(until=end)
         rows = {name: rows_of(store, db, store.streams[name], names, piece) for name, names in columns.items()}
-        for stream in shown:
-            requests = requests_of(store, db, stream, rows[DECISION], field_names(stream))
-            rows[stream.__name__] = shown_rows(stream, rows[DECISION], requests)
-        asked = {stream.__name__ for stream in shown} | {codec.name for codec in stored}
+        for stream, names in made.items():
+            requests = shown.requests_of(store, db, stream, rows[DECISION], names)
+            rows[stream.__name__] = shown.shown_rows(stream, rows[DECISION], requests, names)
+        asked = {stream.__name__ for stream in made} | {codec.name for codec in stored}
         return end, {name: some for name, some in rows.items() if name in asked and size(some)}
 
     while True:
@@ -64,14 +66,12 @@ def replay(
 def _end(store: Store, db: sqlite3.Connection, names: Collection[str], span: Span, chunk: int) -> Key | None:
     """Return the (known, position) of the chunk's last record, None when no record is left in the span."""
     keys = np.array(inbox.first_keys(db, names, span, chunk), dtype=np.int64).reshape(-1, 2)
-    known, position = keys[:, 0], keys[:, 1]
+    found = {"known": keys[:, 0], "position": keys[:, 1]}
     for part in inbox.parts(db):  # by their oldest record
         if part.stream not in names or not span.meets(part):
             continue
-        if len(known) >= chunk and part.oldest > known[-1]:
+        if size(found) >= chunk and part.oldest > found["known"][-1]:
             break
-        more, where = lake.first_keys(store.lake, part, span, chunk)
-        known, position = np.concatenate([known, more]), np.concatenate([position, where])
-        first = np.lexsort((position, known))[:chunk]
-        known, position = known[first], position[first]
-    return (int(known[-1]), int(position[-1])) if len(known) else None
+        found = in_order(stack([found, lake.first_keys(store.lake, part, span, chunk)]))
+        found = take(found, slice(chunk))
+    return (int(found["known"][-1]), int(found["position"][-1])) if size(found) else None

@@ -11,7 +11,7 @@ import numpy as np
 
 from millrace.decision import FORGOTTEN
 from millrace.errors import BadInput
-from millrace.log.codec import RECORD
+from millrace.log.codec import ORDER, RECORD
 from millrace.log.decisions import DECISION
 from millrace.log.order import Span
 from millrace.log.reading import by_id, rows_of
@@ -19,8 +19,8 @@ from millrace.log.store import Store
 from millrace.schema import field_names, shows
 from millrace.types import Array, Columns, objects, take
 
-NEEDS = ("shown", "action")
-"""The columns of the decisions that `shown_rows` reads, beside those of every record."""
+NEEDS = ("id", "shown", "action")
+"""The columns of the decisions that `shown_rows` reads, beside `known` and `position`."""
 
 _OWN = ("request", "candidate", "rank", "action")
 """The columns that come from the decision; the others are the request's."""
@@ -28,10 +28,10 @@ _OWN = ("request", "candidate", "rank", "action")
 
 def read_shown(store: Store, stream: Any, fields: Iterable[str] | None, span: Span) -> dict[str, Array]:
     """Return the rows of a `Shown[...]` stream whose decisions lie in a span, sorted by (known, position, rank)."""
-    names = _chosen(stream, fields)
+    names = chosen(stream, fields)
 
     def join(db: sqlite3.Connection) -> dict[str, Array]:
-        decisions = rows_of(store, db, store.streams[DECISION], [*RECORD, *NEEDS], span)
+        decisions = rows_of(store, db, store.streams[DECISION], [*ORDER, *NEEDS], span)
         return shown_rows(stream, decisions, requests_of(store, db, stream, decisions, names, span), names)
 
     return store.reading(join)
@@ -58,19 +58,19 @@ def requests_of(
     return by_id(store, db, codec, decisions["id"].tolist(), wanted)
 
 
-def shown_rows(stream: Any, decisions: Columns, requests: Columns, fields: Iterable[str] | None = None) -> dict[str, Array]:
+def shown_rows(stream: Any, decisions: Columns, requests: Columns, names: Sequence[str] | None = None) -> dict[str, Array]:
     """Return an event per row that decisions took, in their order and by rank.
 
     Args:
         stream: A `Shown[Request, Entity]` class.
         decisions: Rows of the decision stream with the columns of `NEEDS`; `known` and `position` of an event are its decision's.
         requests: Rows of the request class; decisions that answer none of them are left out.
-        fields: Columns beside those of every record; None for all of the class.
+        names: The columns to make; None for those of every record and all of the class.
 
     Returns:
         The columns: `id` is the request's with the rank, `at` the request's.
     """
-    names = _chosen(stream, fields)
+    names = chosen(stream, None) if names is None else names
     place = {id_: row for row, id_ in enumerate(requests["id"].tolist())}
     asked = np.array([place.get(id_, -1) for id_ in decisions["id"].tolist()], dtype=np.int64)
     decisions, asked = take(decisions, asked >= 0), asked[asked >= 0]
@@ -83,19 +83,25 @@ def shown_rows(stream: Any, decisions: Columns, requests: Columns, fields: Itera
     made = {
         "position": decisions["position"][which],
         "known": decisions["known"][which],
-        "id": objects(f"{id_}/{place}" for id_, place in zip(decisions["id"][which], rank.tolist(), strict=True)),
         "at": requests["at"][asked[which]],
         "request": decisions["id"][which],
         "candidate": candidate,
         "rank": rank,
         "action": decisions["action"][which],
     }
+    if "id" in names:
+        made["id"] = objects(f"{id_}/{place}" for id_, place in zip(decisions["id"][which], rank.tolist(), strict=True))
     return {name: made[name] if name in made else requests[name][asked[which]] for name in names}
 
 
-def _chosen(stream: Any, fields: Iterable[str] | None) -> list[str]:
+def chosen(stream: Any, fields: Iterable[str] | None, always: Iterable[str] = RECORD) -> list[str]:
+    """Return the columns of a `Shown[...]` stream to make for `fields`: those always made, then these, or all for None.
+
+    Raises:
+        BadInput: A name is not a field of the stream.
+    """
     asked = list(field_names(stream) if fields is None else fields)
     for name in asked:
         if name not in field_names(stream) and name not in RECORD:
             raise BadInput(f"{stream.__name__} has no field {name!r}: choose among {', '.join(field_names(stream))}", field=name)
-    return list(dict.fromkeys([*RECORD, *asked]))
+    return list(dict.fromkeys([*always, *asked]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def columns_of(codec: Codec, table: pa.Table) -> dict[str, Array]:
     for name in table.column_names:
         kind, array = codec.kinds[name], table.column(name)
         try:
-            out[name] = kind.from_arrow(array if array.type == kind.arrow() else array.cast(kind.arrow()))
+            out[name] = kind.from_arrow(array if _is_of(array.type, kind.arrow()) else array.cast(kind.arrow()))
         except pa.ArrowInvalid as error:
             raise MillraceError(
                 f"{codec.name}.{name} was {array.type} and cannot be read as {kind.arrow()}: {error}; give it its old type"
@@ -45,3 +45,26 @@ def columns_of(codec: Codec, table: pa.Table) -> dict[str, Array]:
                 f"{codec.name}.{name} holds integers beyond ±2**53, which would be rounded where one may be missing: give it its old type"
             )
     return out
+
+
+def _is_of(found: pa.DataType, expected: pa.DataType) -> bool:
+    """Whether values are of a type, as they are or in dictionary encoding."""
+    import pyarrow as pa
+
+    return found == expected or (pa.types.is_dictionary(found) and found.value_type == expected)
+
+
+def encodings(schema: pa.Schema) -> dict[str, Any]:
+    """Return how columns are encoded: instants and counts by their steps, which is small and quick; the rest by dictionaries, ids apart."""
+    import pyarrow as pa
+
+    stepwise = [field.name for field in schema if pa.types.is_int64(field.type) or pa.types.is_timestamp(field.type)]
+    return {
+        "use_dictionary": [name for name in schema.names if name not in (*stepwise, "id")],
+        "column_encoding": dict.fromkeys(stepwise, "DELTA_BINARY_PACKED"),
+    }
+
+
+def integers(column: Any) -> Array:
+    """Return an Arrow column of integers or instants as int64."""
+    return column.to_numpy().view(np.int64)

@@ -18,6 +18,7 @@ from millrace.features.plan import Plan
 from millrace.features.plan import plan as plan_for
 from millrace.features.streamed import Chunk, Group, Piece, answer, finish, groups_of, partition_of, pieces
 from millrace.operate.spill import Pile, gathered, part_of
+from millrace.stores.durable import write
 from millrace.types import Array, Columns, size, take
 
 EVENTS_AT_ONCE = 3_000_000
@@ -40,7 +41,8 @@ class Backfill:
     """Features of rows, computed part by part in a folder.
 
     Attributes:
-        folder: Where the parts are kept: about 40 bytes an event and keying. What is in it must be of the same plan, rows and log.
+        folder: Where the parts are kept, an empty folder at first: about 40 bytes an event and keying. What is in it must be of the same
+            plan, rows and log.
         plan: What is planned.
         wanted: The features.
         rows: As for `features.offline.backfill`, in any order.
@@ -74,10 +76,9 @@ class Backfill:
         Raises:
             Unavailable: The disk is full or fails.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / _CUT).exists():
             self._cut(chunks(), progress)
-            (self.folder / _CUT).touch()
+            write(self.folder / _CUT, b"")
         groups = groups_of(self.plan)
         for number, group in enumerate(groups):
             for part in range(self.parts):

@@ -45,6 +45,8 @@ class LogHistory:
         loaded: The system.
         at_once: How many records features may read for them to be computed in memory.
         published: Which versions served when; needed by features that a version says.
+
+    `forgotten` is how often somebody had been forgotten when what it holds was read.
     """
 
     def __init__(self, log: Log, loaded: Loaded, at_once: int = AT_ONCE, published: Published | None = None) -> None:
@@ -56,12 +58,12 @@ class LogHistory:
         self._decided = _Kept()
         self._texts = {column for column, one in loaded.plan.features.items() if _is_text(one)}
         self._first: int | None = None
-        self._forgotten = log.forgotten
+        self.forgotten = log.forgotten
 
     def _let_go(self) -> None:
         """Read all anew once somebody was forgotten: what was read before still holds the person."""
-        if (forgotten := self._log.forgotten) != self._forgotten:
-            self._streams, self._decided, self._first, self._forgotten = {}, _Kept(), None, forgotten
+        if (forgotten := self._log.forgotten) != self.forgotten:
+            self._streams, self._decided, self._first, self.forgotten = {}, _Kept(), None, forgotten
 
     def events(self, stream: type, until: int) -> Columns:
         """Return a stream's records known before an instant, by (known, position)."""

@@ -16,7 +16,7 @@ def known_too_early(loaded: Loaded, log: Log) -> dict[str, int]:
     """
     late = [stream for stream in loaded.streams.values() if lag(stream)]
     found: dict[str, int] = {}
-    for chunk in log.replay(streams=late, fields=dict.fromkeys(late, ())) if late else ():
+    for chunk in log.replay(streams=late, fields=dict.fromkeys(late, ("at",))) if late else ():
         for name, rows in chunk.items():
             early = int(np.count_nonzero(rows["known"] == rows["at"]))
             if early:

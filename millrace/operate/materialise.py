@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from millrace.errors import BadInput, Unavailable
+from millrace.errors import BadInput, Conflict, MillraceError, Unavailable
 from millrace.features.learned import plain
 from millrace.features.plan import Plan
 from millrace.log.log import Log
 from millrace.operate.backfilling import Backfill, Progress, parts_for
 from millrace.operate.given_rows import slices
 from millrace.operate.history import LogHistory
+from millrace.serve.home import Home
+from millrace.stores.durable import move, write
 from millrace.types import EVER, Array, Columns, size, take
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _INPUTS = "inputs.json"
+_OUTPUT = "output.parquet"
 
 
 class Inputs(msgspec.Struct, frozen=True):
@@ -47,7 +50,7 @@ class Inputs(msgspec.Struct, frozen=True):
 
 
 def materialise(
-    log: Log,
+    home: Home,
     history: LogHistory,
     plan: Plan,
     features: Mapping[str, Any],
@@ -59,9 +62,11 @@ def materialise(
 ) -> int:
     """Write features of rows to a Parquet file, and return how many rows it has. Finished parts are kept until the file is whole.
 
+    They lie beside the file, in a folder that the system's own knows of, so that who is forgotten leaves it too: it is removed then.
+
     Args:
-        log: The log.
-        history: The same log, as it is read.
+        home: The system's folder.
+        history: Its log, as it is read.
         plan: A plan that holds the features.
         features: Those wanted, by the name of their column in the file.
         rows: As for `features.offline.backfill`.
@@ -72,6 +77,7 @@ def materialise(
 
     Raises:
         BadInput: A feature has the name of a column of the rows.
+        Conflict: Somebody was forgotten meanwhile; the same command begins anew.
         Unavailable: The disk is full or fails; what is finished stays, and the same command goes on from there.
     """
     _check_names(features, rows, given)
@@ -79,12 +85,27 @@ def materialise(
     wanted = list(features.values())
     parts = parts_for(history.records(plan), size(rows))
     until = int(rows["watermark"].max()) if size(rows) else EVER
-    inputs = Inputs([one.column for one in wanted], digest(rows), parts, log.position, until, log.forgotten)
-    work = Backfill.of(folder, plan, plain(wanted), rows, _prepared(folder, log, plan, inputs).parts, threads=threads)
-    found = _found(work, features, history, progress)
-    _write(output, found, slices(given, work.rows_at_once) if given is not None else _tables(rows, work.rows_at_once))
-    shutil.rmtree(folder)
+    inputs = Inputs([one.column for one in wanted], digest(rows), parts, home.log.position, until, history.forgotten)
+    with _unforgotten(home.log, inputs):
+        work = Backfill.of(folder, plan, plain(wanted), rows, _prepared(folder, home, plan, inputs).parts, threads=threads)
+        found = _found(work, features, history, progress)
+        made = _write(folder / _OUTPUT, found, slices(given, work.rows_at_once) if given is not None else _tables(rows, work.rows_at_once))
+    with _writing(output):
+        move(made, output)
+    home.spills.remove(folder)
     return size(rows)
+
+
+@contextmanager
+def _unforgotten(log: Log, inputs: Inputs) -> Iterator[None]:
+    """Refuse what was computed with the records of somebody who was forgotten meanwhile, and say so where that stopped it."""
+    try:
+        yield
+    except (MillraceError, OSError):
+        if log.forgotten == inputs.forgotten:
+            raise
+    if log.forgotten != inputs.forgotten:
+        raise Conflict("somebody was forgotten while this ran, and what it had put aside was removed: run the same command again")
 
 
 def _found(work: Backfill, features: Mapping[str, Any], history: LogHistory, progress: Progress) -> Iterator[Columns]:
@@ -105,26 +126,28 @@ def _check_names(features: Iterable[str], rows: Columns, given: Path | None) -> 
             raise BadInput(f"the rows have a column {name!r} already: rename it, or leave that feature out", field=name)
 
 
-def _prepared(folder: Path, log: Log, plan: Plan, inputs: Inputs) -> Inputs:
+def _prepared(folder: Path, home: Home, plan: Plan, inputs: Inputs) -> Inputs:
     """Keep the parts of an earlier attempt if they are of the same inputs, else begin anew; return what the parts are of."""
     path = folder / _INPUTS
     try:
         earlier = msgspec.json.decode(path.read_bytes(), type=Inputs)
     except (OSError, msgspec.DecodeError):
         earlier = None
-    if earlier is not None and _is_same(log, plan, inputs, earlier):
-        return earlier
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    path.write_bytes(msgspec.json.encode(inputs))
+    with _writing(folder):
+        if earlier is not None and _is_same(home.log, plan, inputs, earlier):
+            home.spills.note(folder)
+            return earlier
+        home.spills.make(folder)
+        write(path, msgspec.json.encode(inputs))
     return inputs
 
 
 def _is_same(log: Log, plan: Plan, inputs: Inputs, earlier: Inputs) -> bool:
     """Whether the rows and features are the same, and nothing has come to the log since that they would see."""
     alike = msgspec.structs.replace(inputs, position=earlier.position, parts=earlier.parts) == earlier
-    newer = log.replay(after_position=earlier.position, known_until=inputs.until, chunk=1, streams=plan.streams)
+    newer = log.replay(
+        after_position=earlier.position, known_until=inputs.until, chunk=1, streams=plan.streams, fields=dict.fromkeys(plan.streams, ())
+    )
     return alike and inputs.position >= earlier.position and next(newer, None) is None
 
 
@@ -147,21 +170,26 @@ def _tables(rows: Columns, at_once: int) -> Iterator[pa.Table]:
         yield pa.table({name: _arrow(column) for name, column in take(rows, slice(start, start + at_once)).items()})
 
 
-def _write(output: Path, found: Iterable[Columns], beside: Iterable[pa.Table]) -> None:
+def _write(path: Path, found: Iterable[Columns], beside: Iterable[pa.Table]) -> Path:
     from pyarrow.parquet import ParquetWriter
 
-    unfinished = output.with_name(output.name + ".unfinished")
     writer: Any = None
-    try:
+    with _writing(path):
         for features, table in zip(found, beside, strict=True):
             for name, column in features.items():
                 table = table.append_column(name, _arrow(column))
-            writer = writer or ParquetWriter(os.fspath(unfinished), table.schema, compression="zstd")
+            writer = writer or ParquetWriter(os.fspath(path), table.schema, compression="zstd")
             writer.write_table(table.cast(writer.schema))
         writer.close()
-        unfinished.rename(output)
+    return path
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise Unavailable(f"{output} cannot be written: {error}; make room, and run the same command again to go on") from error
+        raise Unavailable(f"{path} cannot be written: {error}; make room, and run the same command again to go on") from error
 
 
 def _arrow(column: Array) -> pa.Array:

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from millrace.errors import Unavailable
+from millrace.stores.durable import move
 from millrace.types import Array, Columns, objects, runs, size, stack
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _UNFINISHED = ".unfinished"
 class Pile:
     """An Arrow file to which rows are added in batches, each row in one of some parts; a part keeps the order in which it was given.
 
-    The file has its name only once it is whole. It is closed by leaving `with`; after an error it is left unfinished.
+    The file has its name only once it is whole and on disk. It is closed by leaving `with`; after an error it is left unfinished.
     """
 
     def __init__(self, path: Path, parts: int) -> None:
@@ -60,7 +61,7 @@ class Pile:
         with self._writing():
             self._writer.close()
             if failed is None:
-                self._path.with_suffix(_UNFINISHED).rename(self._path)
+                move(self._path.with_suffix(_UNFINISHED), self._path)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

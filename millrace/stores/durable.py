@@ -3,7 +3,7 @@
 Write into a `staging` folder, `flush` it, move it to its place, `flush` the folder it now lies in. What was left behind in staging is
 `abandoned`.
 
-Public: `digest`, `flush`, `flush_tree`, `staging`, `abandoned`.
+Public: `digest`, `flush`, `flush_tree`, `move`, `write`, `staging`, `abandoned`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,20 @@ def flush_tree(folder: Path) -> None:
     for path in folder.rglob("*"):
         flush(path)
     flush(folder)
+
+
+def move(file: Path, to: Path) -> None:
+    """Give a finished file its name, in the place of what has it; it is on disk, under that name, when this returns."""
+    flush(file)
+    file.rename(to)
+    flush(to.parent)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file, in the place of what is there; after a crash one of the two is there, whole."""
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.write_bytes(content)
+    move(unfinished, path)
 
 
 @contextmanager

@@ -7,8 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from millrace.cli.finding import named_features
+from millrace.cli.opening import reading
+from millrace.errors import Conflict
 from millrace.loading import load
+from millrace.operate.given_rows import read_rows
 from millrace.operate.history import LogHistory
+from millrace.operate.materialise import materialise
 from millrace.serve.home import Home
 from millrace.types import EVER
 
@@ -73,15 +78,81 @@ def test_rows_that_cannot_be_used_are_refused_with_the_remedy(stocked, columns, 
     assert message in said.err
 
 
+def interrupt(shop, output="out.parquet"):
+    """Begin what the command does, and be interrupted once all parts are finished; return when each of them was written."""
+
+    def tell(what, done, of):
+        if what == "writing":
+            raise KeyboardInterrupt
+
+    rows, output = shop.folder / "rows.parquet", shop.folder / output
+    with reading(str(shop.folder / "shop.py"), shop.folder / ".millrace") as desk:
+        asked, wanted = read_rows(rows, desk.loaded), named_features(desk.loaded)
+        with pytest.raises(KeyboardInterrupt):
+            materialise(desk.home, desk.history, desk.loaded.plan, wanted, asked, rows, output, 1, tell)
+    return {path.name: path.stat().st_mtime_ns for path in output.with_name(f"{output.name}.parts").iterdir()}
+
+
 def test_interrupted_it_goes_on_and_begins_anew_when_the_rows_are_others(stocked):
     write(stocked, user=["user-1"], candidate=["item-1"], at=[DAY])
-    (stocked.folder / "out.parquet.unfinished").mkdir()  # the file cannot be written
-    assert "run the same command again to go on" in backfill(stocked).err
-    kept = {path.name: path.stat().st_mtime_ns for path in (stocked.folder / "out.parquet.parts").iterdir()}
+    kept = interrupt(stocked)
     assert "cut" in kept
-    assert backfill(stocked).status == 1
-    assert {path.name: path.stat().st_mtime_ns for path in (stocked.folder / "out.parquet.parts").iterdir()} == kept
-    (stocked.folder / "out.parquet.unfinished").rmdir()
+    assert interrupt(stocked) == kept
     write(stocked, user=["user-1"], candidate=["item-2"], at=[DAY])
     assert backfill(stocked, "-f", "Item.category").status == 0
     assert pq.read_table(stocked.folder / "out.parquet").to_pydict()["Item.category"] == ["chairs"]
+    assert not (stocked.folder / "out.parquet.parts").exists()
+
+
+def test_a_file_that_cannot_have_its_name_is_said_and_what_is_finished_stays(stocked):
+    write(stocked, user=["user-1"], candidate=["item-1"], at=[DAY])
+    kept = interrupt(stocked)
+    (stocked.folder / "out.parquet.parts" / "output.parquet").mkdir()
+    assert "run the same command again to go on" in backfill(stocked).err
+    (stocked.folder / "out.parquet.parts" / "output.parquet").rmdir()
+    assert interrupt(stocked) == kept
+
+
+def test_who_is_forgotten_leaves_what_an_interrupted_one_put_aside_and_it_begins_anew(stocked):
+    write(stocked, user=["user-1", "user-2"], candidate=["item-1", "item-2"], at=[DAY] * 2)
+    interrupt(stocked)
+    parts, notes = stocked.folder / "out.parquet.parts", stocked.folder / ".millrace" / "spills"
+    said = stocked.millrace("forget", "shop.py", "User:user-2", "--yes")
+    assert said.status == 0, said.err
+    assert f"and what an unfinished backfill put aside in {parts}: it begins anew" in " ".join(said.out.split())
+    assert not parts.exists()
+    assert list(notes.iterdir()) == []
+    assert backfill(stocked).status == 0
+    assert pq.read_table(stocked.folder / "out.parquet").num_rows == 2
+    assert list(notes.iterdir()) == []
+
+
+def test_who_is_forgotten_while_it_runs_stops_it_and_it_cannot_write_on(stocked):
+    write(stocked, user=["user-1", "user-2"], candidate=["item-1", "item-2"], at=[DAY] * 2)
+    rows, output = stocked.folder / "rows.parquet", stocked.folder / "out.parquet"
+    told = []
+
+    def tell(what, done, of):
+        if not told:
+            told.append(stocked.millrace("forget", "shop.py", "User:user-2", "--yes"))
+
+    with reading(str(stocked.folder / "shop.py"), stocked.folder / ".millrace") as desk:
+        asked, wanted = read_rows(rows, desk.loaded), named_features(desk.loaded)
+        with pytest.raises(Conflict, match=r"somebody was forgotten while this ran.*: run the same command again"):
+            materialise(desk.home, desk.history, desk.loaded.plan, wanted, asked, rows, output, 1, tell)
+    assert told[0].status == 0, told[0].err
+    assert {path.name for path in stocked.folder.glob("out.parquet*")} == set()
+
+
+def test_parts_that_cannot_be_reached_are_said_until_they_are(stocked):
+    disk = stocked.folder / "disk"
+    disk.mkdir()
+    write(stocked, user=["user-1"], candidate=["item-1"], at=[DAY])
+    interrupt(stocked, "disk/out.parquet")
+    disk.rename(stocked.folder / "elsewhere")
+    said = stocked.millrace("forget", "shop.py", "User:user-1", "--yes")
+    assert "cannot be reached" in said.out
+    (stocked.folder / "elsewhere").rename(disk)
+    said = stocked.millrace("forget", "shop.py", "User:user-2", "--yes")
+    assert "cannot be reached" not in said.out
+    assert not (disk / "out.parquet.parts").exists()

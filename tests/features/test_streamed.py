@@ -14,7 +14,12 @@ def test_only_the_fields_that_features_read_are_needed():
         total(Look.seconds * Look.item.price, per=Look.item.maker, over="1m"),
     ]
     read = needed(plan(Browse, Item, [*features, Maker.country]))
-    assert read == {Look: ("bought", "item", "person", "seconds"), Item: ("maker", "price"), Maker: ("country",)}
+    assert read == {Look: ("at", "bought", "item", "person", "seconds"), Item: ("id", "maker", "price"), Maker: ("country", "id")}
+
+
+def test_an_id_of_an_event_is_needed_where_something_reads_it():
+    wanted = [count(Look, per=Person, where=Look.id != "x", over="1m")]
+    assert needed(plan(Browse, Item, wanted)) == {Look: ("at", "id", "person")}
 
 
 def test_equal_keys_share_a_part_and_parts_are_about_alike():

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 import zlib
-from collections import Counter
 from itertools import chain
 from pathlib import Path
 
@@ -23,6 +22,7 @@ import pyarrow.parquet  # noqa: F401  (so that no child needs to)
 from millrace.log import appending, bulk, compaction, inbox, lake, mark, store
 from millrace.log.log import Log
 from millrace.log.writer import Writer
+from tests.killing import ended, killed_at_line
 from tests.log.world import NOON, STREAMS, Watch, decision, refresh, watch
 
 REPEATED = 20
@@ -78,8 +78,8 @@ def count(folder, run, thread):
     return sum(line.startswith(f"Refresh {run}-{thread}-") for line in receipts)
 
 
-WRITING = {module.__file__ for module in (appending, bulk, compaction, inbox, lake, mark, store)}
-"""The files whose lines are instants to be killed at."""
+WRITING = (appending, bulk, compaction, inbox, lake, mark, store)
+"""The modules whose lines are instants to be killed at."""
 
 
 def script(folder, acknowledge):
@@ -95,50 +95,25 @@ def script(folder, acknowledge):
             log.compact(slice_rows=5, fan_in=100 if step < 1 else 2)
 
 
-def killed_at_line(folder, number):
-    """Work through the script, killed before the n-th line, each counted the first two times; return how many there are."""
-    executed, lines = Counter(), 0
-
-    def trace(frame, event, argument):
-        nonlocal lines
-        if frame.f_code.co_filename not in WRITING:
-            return None
-        place = (frame.f_code, frame.f_lineno)
-        if event == "line" and executed[place] < 2:
-            executed[place] += 1
-            lines += 1
-            if lines == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return trace
-
+def written(folder):
+    """Work through the script, putting down in a file what was acknowledged."""
     receipts = os.open(folder / "receipts", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    sys.settrace(trace)
     script(folder / "log", lambda ids: os.write(receipts, "".join(f"{id}\n" for id in ids).encode()))
-    sys.settrace(None)
-    return lines
 
 
 def main():
     for line in sys.stdin:
         how, folder, *more = line.split()
-        child = os.fork()
-        if not child:
-            try:
-                if how == "time":
-                    write(Path(folder), int(more[0]))
-                else:
-                    print("finished", killed_at_line(Path(folder), int(more[0])), flush=True)
-                    os._exit(0)
-            except BaseException:
-                sys.excepthook(*sys.exc_info())
-            finally:
-                os._exit(1)
-        if how == "time":
-            time.sleep(float(more[1]))
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        if status:
-            print("killed" if os.WIFSIGNALED(status) else "failed", flush=True)
+        here = Path(folder)
+        if how == "line":
+            ended(lambda here=here, more=more: killed_at_line(lambda: written(here), WRITING, int(more[0])))
+        else:
+            ended(lambda here=here, more=more: write(here, int(more[0])), lambda child, more=more: kill_after(child, float(more[1])))
+
+
+def kill_after(child, seconds):
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """`kill -9` at any instant loses nothing acknowledged and repeats nothing."""
 
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 
 from millrace.decision import Decision
 from millrace.log.log import Log
+from tests.killing import killers
 from tests.log.crashing import content, script
 from tests.log.world import NOON, STREAMS, Refresh, Watch, ids
 
@@ -32,15 +31,8 @@ def folder():
 
 @pytest.fixture
 def writers():
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.log.crashing"],
-        cwd=Path(__file__).parents[2],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        yield process
-        process.stdin.close()
+    with killers("tests.log.crashing") as made:
+        yield made
 
 
 @pytest.mark.parametrize("moments", [40, pytest.param(240, marks=pytest.mark.slow)])
@@ -52,8 +44,7 @@ def test_killed_at_random_moments_nothing_acknowledged_is_lost_or_doubled(folder
         here = folder / f"log-{moment // RUNS}"
         here.mkdir(exist_ok=True)
         (here / "receipts").touch()
-        print("time", here, run, chance.uniform(0, LONGEST), file=writers.stdin, flush=True)
-        assert writers.stdout.readline() == "killed\n"
+        assert writers.ask("time", here, run, chance.uniform(0, LONGEST)) == ["killed"]
         total += check(here, is_last=run == RUNS - 1)
     assert total > 20 * moments  # the writers lived long enough to be killed at work
 
@@ -85,10 +76,7 @@ def at_line(writers, folder, number):
     """Work through the script up to a line; return the number of lines if that was beyond the last, None if it was killed."""
     folder.mkdir()
     (folder / "receipts").touch()
-    print("line", folder, number, file=writers.stdin, flush=True)
-    answer = writers.stdout.readline().split()
-    assert answer[0] in ("killed", "finished")
-    return int(answer[1]) if answer[0] == "finished" else None
+    return writers.at_line("line", folder, number)
 
 
 def contents(log):

@@ -24,8 +24,10 @@ def cut(path, share):
 
 
 def flip(path, share):
+    """Turn over some bytes on end: one alone may be of a page's statistics, which nobody reads."""
     content = bytearray(path.read_bytes())
-    content[int(len(content) * share)] ^= 0xFF
+    start = int(len(content) * share)
+    content[start : start + 32] = bytes(byte ^ 0xFF for byte in content[start : start + 32])
     path.write_bytes(content)
 
 

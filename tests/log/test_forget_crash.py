@@ -1,8 +1,6 @@
 """`kill -9` at any line while somebody is forgotten: all of the person is there or nothing, and doing it again finishes it."""
 
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 
 from millrace.log import forget
 from millrace.log.log import Log
+from tests.killing import killers
 from tests.log.forgetting import PEOPLE, STREAMS, Life, contents
 from tests.log.forgetting_dies import forget_in
 from tests.log.test_private import holding
@@ -28,24 +27,9 @@ def folder():
 
 
 @pytest.fixture
-def killers():
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.log.forgetting_dies"],
-        cwd=Path(__file__).parents[2],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        yield process
-        process.stdin.close()
-
-
-def at_line(killers, folder, person, number):
-    """Forget up to a line; return the number of lines if that was beyond the last, None if it was killed."""
-    print(folder, person, number, file=killers.stdin, flush=True)
-    answer = killers.stdout.readline().split()
-    assert answer[0] in ("killed", "finished"), answer
-    return int(answer[1]) if answer[0] == "finished" else None
+def dying():
+    with killers("tests.log.forgetting_dies") as made:
+        yield made
 
 
 def read(folder):
@@ -58,7 +42,7 @@ def size(records):
 
 
 @pytest.mark.parametrize("cases", [20, pytest.param(240, marks=pytest.mark.slow)])
-def test_killed_at_any_line_all_or_nothing_is_there_and_doing_it_again_finishes_it(folder, killers, cases):
+def test_killed_at_any_line_all_or_nothing_is_there_and_doing_it_again_finishes_it(folder, dying, cases):
     """Each of the lives is killed `cases` times: a hundred kills, or twelve hundred."""
     for seed in range(LIVES):
         life, person = Life.random(seed, 35), PEOPLE[seed]
@@ -66,13 +50,13 @@ def test_killed_at_any_line_all_or_nothing_is_there_and_doing_it_again_finishes_
             life.write(log, seed)
         before, position = read(folder / f"{seed}")
         whole = shutil.copytree(folder / f"{seed}", folder / f"{seed}-whole")
-        lines = at_line(killers, whole, person, 0)
+        lines = dying.at_line(whole, person, 0)
         after, _ = read(whole)
         chance = np.random.default_rng([seed, cases])
         for number in chance.choice(lines, min(cases, lines), replace=False) + 1:
             case = (seed, int(number))
             here = shutil.copytree(folder / f"{seed}", folder / f"{seed}-{number}")
-            assert at_line(killers, here, person, number) is None, case
+            assert dying.at_line(here, person, number) is None, case
             between, _ = read(here)
             assert between in (before, after), case
             was_done = between == after and forget.pending(here / "log") is None

@@ -86,6 +86,35 @@ def test_replay_is_every_record_once_in_order_in_chunks_of_the_size_asked_for(tm
         assert all(0 < n <= chunk for n in sizes)
 
 
+FIELDS = {
+    Viewer: ("id", "at", "country", "born"),
+    Watch: ("id", "at", "viewer", "video", "seconds", "completed", "rating", "note"),
+    Refresh: ("id", "at", "viewer", "limit"),
+    Decision: ("id", "at", "system", "shown", "decision"),
+    Impression: ("id", "at", "request", "candidate", "rank", "viewer", "limit"),
+}
+
+
+@settings(max_examples=30)
+@given(
+    steps=st.lists(step, max_size=8),
+    chunk=st.integers(1, 30),
+    fields=st.fixed_dictionaries({}, optional={stream: st.lists(st.sampled_from(names), unique=True) for stream, names in FIELDS.items()}),
+)
+def test_fields_left_out_are_not_there_and_all_others_are_as_they_were(tmp_path_factory, steps, chunk, fields):
+    with play(tmp_path_factory.mktemp("log"), steps) as log:
+        whole = list(log.replay(chunk=chunk, streams=FIELDS))
+        narrow = list(log.replay(chunk=chunk, streams=FIELDS, fields=fields))
+    asked = {"decision" if stream is Decision else stream.__name__: {"known", "position", *names} for stream, names in fields.items()}
+    for some, rest in zip(narrow, whole, strict=True):
+        assert set(some) == set(rest)
+        for name, rows in rest.items():
+            read = asked.get(name, set(rows))
+            made_of = {"id", "shown", "action"} if name == "decision" else set()  # what was shown is made of these
+            assert read <= set(some[name]) <= read | made_of
+            assert same(some[name], {column: rows[column] for column in some[name]})
+
+
 def test_rows_of_a_chunk_are_those_reading_gives(log):
     log.append([watch("a", rating=4), refresh("r"), decision("r", "x", "y", taken=1)], NOON)
     log.compact()

@@ -73,6 +73,7 @@ def test_what_was_interrupted_anywhere_goes_on_and_comes_to_the_same(tmp_path):
         return chunked(story, 4)()
 
     def work(folder):
+        (tmp_path / folder).mkdir(exist_ok=True)
         return Backfill.of(tmp_path / folder, wanted, story.features, rows, 3, rows_at_once=2)
 
     whole = [{name: column.tolist() for name, column in some.items()} for some in work("whole").run(chunks)]
@@ -92,6 +93,8 @@ def test_without_rows_or_without_events_there_is_nothing_to_do(tmp_path):
     story = told()
     wanted, rows = plan(story.request, story.candidate, story.features), row_columns(story.request, story.asked)
     none = {name: column[:0] for name, column in rows.items()}
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
     assert {len(column) for column in on_disk(tmp_path / "a", wanted, story.features, none, chunked(story, 3), 2).values()} == {0}
     empty = on_disk(tmp_path / "b", wanted, story.features, rows, lambda: iter(()), 2)
     in_memory = backfill(wanted, story.features, rows, lambda *_: {})

@@ -56,6 +56,7 @@ def test_a_file_has_its_name_only_once_it_is_whole(tmp_path):
 def test_a_full_disk_is_said_and_what_was_finished_goes_on_once_there_is_room(tmp_path):
     with small_disk(tmp_path / "disk") as disk:
         story, shelf = told(), disk.folder / "parts"
+        shelf.mkdir()
         wanted, rows = plan(story.request, story.candidate, story.features), row_columns(story.request, story.asked)
         work = Backfill.of(shelf, wanted, story.features, rows, 3)
         with disk.full(20_000), pytest.raises(Unavailable, match="make room, or choose a folder on another disk"):
