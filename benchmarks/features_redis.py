@@ -47,9 +47,9 @@ def measured(url: str, requests: int, at: int, candidates: int) -> dict[str, Any
     client = view.client
 
     def ours(i: int) -> None:
-        cut = view.cut()
-        cut.lookup(features, asked[i], cut.watermark)
+        view.cut().lookup(features, asked[i])
 
+    view.standing()  # where it stands is heard before the first question, as by any reader but a new one
     keys = []
     for i in range(requests):
         view.client = heard = Heard(client)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
+from rich.console import Console
 
+from millrace.cli.online import delete_owed, store_of
 from millrace.cli.opening import reading, writing
 from millrace.cli.printing import console, number, progress, table, when
 from millrace.errors import BadInput
@@ -15,18 +17,20 @@ from millrace.log.keys import Master, lost
 from millrace.serve.clock import wall
 from millrace.serve.forgetting import forget as forgotten
 from millrace.serve.forgetting import whom
+from millrace.stores.publications import Publications
 from millrace.stores.redaction import versions_naming
 from millrace.stores.tombstones import Tombstone
 
 
-def forget(system: str, named: str, folder: Path, *, yes: bool) -> int:
-    """Show what forgetting somebody removes, ask, remove it, and return the exit status: 1 when the answer is no.
+def forget(system: str, named: str, folder: Path, *, yes: bool, online: str = "") -> int:
+    """Show what forgetting somebody removes, ask, remove it, and return the exit status: 1 when the answer is no, or some of it is left.
 
     Args:
         system: The module.
         named: The entity class and the id, such as `Viewer:v17`; "" finishes what was interrupted.
         folder: The system's home.
         yes: Whether to go on without asking.
+        online: The URL of where the view was published, if it takes a password to be let in; "" knows only what the folder notes.
 
     Raises:
         BadInput: It names nobody.
@@ -34,7 +38,9 @@ def forget(system: str, named: str, folder: Path, *, yes: bool) -> int:
     """
     loaded, out = load(system), console()
     with writing(loaded, folder) as home, progress() as shown:
-        left = pending(home.log.store.folder)
+        publications, left = Publications(folder), pending(home.log.store.folder)
+        if not named and left is None and publications.owed():
+            return _everywhere(publications, online, out)
         if not named and left is None:
             raise BadInput("say whom: the entity class and the id, such as Viewer:v17", field="who")
         who = whom(loaded, named) if named else left.who  # type: ignore[union-attr]
@@ -54,13 +60,30 @@ def forget(system: str, named: str, folder: Path, *, yes: bool) -> int:
             learned = versions_naming(home.database, folder, who.id)
             if learned:
                 out.print(f"and its name from the files of {', '.join(learned)}, which learned from it: train anew")
+            for one in publications.all():
+                out.print(f"and the view of {one.system} published to {one.place}: it is published anew when it is served")
+            for spill in home.spills.reachable():
+                out.print(f"and what an unfinished backfill put aside in {spill}: it begins anew")
             shown.stop()
             if not yes and not typer.confirm("It cannot be undone. Go on?"):
                 return 1
             shown.start()
+        if online:
+            publications.note(loaded.name, store_of(online).place(online))
+        publications.owe()  # before the first record goes: whatever interrupts this, what was published is known to hold too much
         tombstone = forgotten(home, who, wall(), tell)
-    out.print(_said(tombstone) if tombstone is not None else f"there was nothing of {who}; what was deleted before is cleared")
-    return 0
+        for spill in home.spills.all():
+            out.print(f"{spill} cannot be reached: it holds what an unfinished backfill put aside; remove it", style="yellow")
+        out.print(_said(tombstone) if tombstone is not None else f"there was nothing of {who}; what was deleted before is cleared")
+        return _everywhere(publications, online, out)
+
+
+def _everywhere(publications: Publications, online: str, out: Console) -> int:
+    """Delete what was published of views that hold what was forgotten; return the exit status."""
+    left = list(delete_owed(publications, online))
+    for one in left:
+        out.print(f"NOT DONE: {one}", style="bold red")
+    return 1 if left else 0
 
 
 def _said(tombstone: Tombstone) -> str:
@@ -99,7 +122,12 @@ def check(system: str, named: str, folder: Path) -> int:
         out.print(rows if tombstones else f"no tombstone of {named}" if named else "nobody was forgotten")
         for fault in faults:
             out.print(fault, style="red")
+        owed = Publications(folder).owed()
+        for one in owed:
+            out.print(
+                f"the view of {one.system} published to {one.place} still holds what was forgotten: millrace forget {system}", style="red"
+            )
         left = pending(home.log.store.folder)
         if left is not None:
             out.print(f"forgetting {left.who.entity}:… was interrupted: millrace forget {system} finishes it", style="yellow")
-        return 1 if faults or left is not None else 0
+        return 1 if faults or owed or left is not None else 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from millrace.adapters.redis.layout import SLACK, Row, joint_piece, key_text
+from millrace.adapters.redis.layout import SLACK, Row, joint_piece, key_texts
 from millrace.types import Array
 
 Line: TypeAlias = tuple[str, int, bytes]
@@ -59,4 +59,4 @@ class Part:
 
     def _names(self, here: slice) -> Iterator[str]:
         ids = [column[here].tolist() for column in self.block.keys]
-        return map(key_text, ids[0]) if len(ids) == 1 else map("".join, zip(*(map(joint_piece, column) for column in ids), strict=True))
+        return iter(key_texts(ids[0])) if len(ids) == 1 else map("".join, zip(*(map(joint_piece, column) for column in ids), strict=True))

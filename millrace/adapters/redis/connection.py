@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from millrace.errors import BadInput, MissingExtra
 
@@ -54,3 +54,13 @@ def named(url: str) -> str:
     parts = urlsplit(url)
     where = parts.netloc.rpartition("@")[2]
     return f"{parts.scheme}://{where}{parts.path}"
+
+
+def place(url: str) -> str:
+    """Return a URL as it may be kept: without user, password and options, but with its database.
+
+    >>> place("unix:///run/redis.sock?db=3&password=secret")
+    'unix:///run/redis.sock?db=3'
+    """
+    database = parse_qs(urlsplit(url).query).get("db", [])
+    return f"{named(url)}?db={database[0]}" if database else named(url)

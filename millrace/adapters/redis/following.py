@@ -58,6 +58,9 @@ class Following:
         self._publisher.told(batch)
         self._changed.set()
 
+    def settled(self) -> None:
+        """Do nothing: publishing waits for nobody."""
+
     def renewed(self, view: OnlineView) -> None:
         """Publish another view from now on, and delete what was published of the one before; called with `lock`."""
         self._renewed = view

@@ -7,9 +7,10 @@ finds the row that held as of its own watermark while the publisher goes on. A f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ import numpy as np
 from millrace.features.online import OnlineView
 from millrace.features.plan import Plan
 from millrace.schema import Field
-from millrace.types import MINUTE, SECOND, Array
+from millrace.types import MINUTE, SECOND, Array, objects
 
 FORMAT = 1
 """The version of what this file describes; another one is another place in Redis."""
@@ -33,6 +34,8 @@ PAST = "-"
 """What follows a row's key in the key of the list of those it replaced, and a ranking's in that of its moves."""
 
 _NUMBERS = ("i", "f")
+_ARRAY = b"\xdd"
+"""How MessagePack begins an array whose length takes four bytes."""
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -58,26 +61,23 @@ class Published(msgspec.Struct, frozen=True):
 class Row:
     """How rows of one kind are written: whole numbers and floats in eight bytes each, all else as MessagePack behind them."""
 
-    def __init__(self, name: str, blank: Sequence[Array], life_ms: int) -> None:
+    def __init__(self, name: str, blank: Mapping[str, Array], life_ms: int) -> None:
         """Describe rows.
 
         Args:
             name: Stands in their keys.
-            blank: Each column's value where there is no row. Shape (1,) or (1, …) each, in the type of the column.
+            blank: By column, its value where there is no row. Shape (1,) or (1, …) each, in the type of the column.
             life_ms: How long a row lives, in milliseconds; 0 is for ever.
         """
         self.name = name
-        self.blank = tuple(blank)
+        self.blank = blank
         self.life_ms = life_ms
-        self._fixed = [i for i, column in enumerate(blank) if column.ndim == 1 and column.dtype.kind in _NUMBERS]
-        self._rest = [i for i in range(len(blank)) if i not in self._fixed]
-        self._head = np.dtype([("from", "<i8"), ("numbers", "<i8", (len(self._fixed),))])
-        self._nothing = self._written(self.blank, 0)[0]
-
-    @property
-    def width(self) -> int:
-        """How many bytes of a row come before the rest."""
-        return self._head.itemsize
+        self._fixed = [column for column, one in blank.items() if one.ndim == 1 and one.dtype.kind in _NUMBERS]
+        self._rest = [column for column in blank if column not in self._fixed]
+        numbers = [(str(place), f"<{blank[column].dtype.kind}8") for place, column in enumerate(self._fixed)]
+        self._head = np.dtype([("from", "<i8"), *numbers])
+        self._flagged = np.dtype([("from", "<i8"), *numbers, ("flag", "u1")])
+        self._nothing = self._written(list(blank.values()), 0)[0]
 
     def write(self, columns: Sequence[Array], since: int) -> tuple[list[bytes], list[bool]]:
         """Return rows that hold from a watermark on, without their flags, and which of them say what no row says."""
@@ -85,34 +85,41 @@ class Row:
         return made, [row[8:] == self._nothing[8:] for row in made]
 
     def _written(self, columns: Sequence[Array], since: int) -> list[bytes]:
-        head = np.zeros(len(columns[0]), dtype=self._head)
+        named = dict(zip(self.blank, columns, strict=True))
+        head = np.empty(len(columns[0]), dtype=self._head)
         head["from"] = since
-        for place, i in enumerate(self._fixed):
-            head["numbers"][:, place] = np.ascontiguousarray(columns[i]).astype(f"<{columns[i].dtype.kind}8", copy=False).view("<i8")
-        heads = head.tobytes()
-        made = [heads[start : start + self.width] for start in range(0, len(heads), self.width)]
+        for place, column in enumerate(self._fixed):
+            head[str(place)] = named[column]
+        heads, width = head.tobytes(), self._head.itemsize
+        made = [heads[start : start + width] for start in range(0, len(heads), width)]
         if not self._rest:
             return made
-        rest = zip(*(columns[i].tolist() for i in self._rest), strict=True)
+        rest = zip(*(named[column].tolist() for column in self._rest), strict=True)
         return [first + msgspec.msgpack.encode(more) for first, more in zip(made, rest, strict=True)]
 
-    def since(self, rows: Sequence[bytes]) -> Array:
-        """Return from which watermark on each row holds. Shape (n,)."""
-        return np.frombuffer(b"".join([row[:8] for row in rows]), dtype="<i8")
-
-    def read(self, rows: Sequence[bytes]) -> list[Array]:
-        """Return the columns of rows, that of no row first: a column's place 0 is blank. Shape (n + 1,) each."""
-        heads = np.frombuffer(b"".join([row[: self.width] for row in rows]), dtype=self._head)
-        numbers = np.ascontiguousarray(heads["numbers"])
-        columns = [np.empty((len(rows) + 1, *blank.shape[1:]), dtype=blank.dtype) for blank in self.blank]
-        for column, blank in zip(columns, self.blank, strict=True):
-            column[:1] = blank
-        for place, i in enumerate(self._fixed):
-            columns[i][1:] = numbers[:, place].view(f"<{columns[i].dtype.kind}8")
-        for place, row in enumerate(rows if self._rest else (), 1):
-            for i, value in zip(self._rest, msgspec.msgpack.decode(row[self.width : -1]), strict=True):
-                columns[i][place] = value
+    def read(self, rows: Sequence[bytes]) -> dict[str, Array]:
+        """Return the columns of rows, that of no row first: a column's place 0 is blank. Shape (n + 1,) each, not to be written to."""
+        width = self._head.itemsize
+        if self._rest:
+            heads = np.frombuffer(b"".join([self._nothing[:width], *[row[:width] for row in rows]]), dtype=self._head)
+        else:
+            heads = np.frombuffer(b"".join([self._nothing, b"\0", *rows]), dtype=self._flagged)
+        columns = {column: heads[str(place)] for place, column in enumerate(self._fixed)}
+        if self._rest:
+            together = [_ARRAY, len(rows).to_bytes(4, "big"), *[row[width:-1] for row in rows]]
+            values = zip(*msgspec.msgpack.decode(b"".join(together)), strict=True) if rows else ()
+            columns |= zip(self._rest, map(self._column, self._rest, values or repeat(())), strict=False)
         return columns
+
+    def _column(self, column: str, values: Sequence[Any]) -> Array:
+        blank = self.blank[column]
+        if blank.ndim == 1 and blank.dtype.kind == "O":
+            return objects((blank[0], *values))
+        made = np.empty((len(values) + 1, *blank.shape[1:]), dtype=blank.dtype)
+        made[:1] = blank
+        if values:
+            made[1:] = values
+        return made
 
 
 class Layout:
@@ -127,11 +134,11 @@ class Layout:
         self.plan = plan
         self.empty = OnlineView(plan)
         self.groups: dict[str, Row] = {
-            column: Row(f"k{i}", [state.tally.value[:1] for state in group.states.values()], _life(plan, group.states))
+            column: Row(f"k{i}", {name: state.tally.value[:1] for name, state in group.states.items()}, _life(plan, group.states))
             for i, (column, group) in enumerate(self.empty.groups.items())
         }
         self.tables: dict[type, Row] = {
-            owner: Row(f"e{i}", [table.column(name)[:1] for name in plan.attributes[owner]], 0)
+            owner: Row(f"e{i}", {name: table.column(name)[:1] for name in plan.attributes[owner]}, 0)
             for i, (owner, table) in enumerate(self.empty.directory.tables.items())
         }
         self.system = f"millrace:{system}"
@@ -168,6 +175,11 @@ def key_text(key: Any) -> str:
         return f"w{int(key):+d}"
     bits = int(np.float64(float(key) + 0.0).view(np.int64))  # + 0.0 makes -0.0 and 0.0 one
     return f"n{(bits ^ (bits >> 63) & (2**63 - 1)) + 2**63:016x}"
+
+
+def key_texts(keys: Iterable[Any]) -> list[str]:
+    """Return `key_text` of each: most ids are text, for which nothing need be called."""
+    return ["s" + key if type(key) is str else key_text(key) for key in keys]
 
 
 def joint_piece(key: Any) -> str:

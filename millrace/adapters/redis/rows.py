@@ -2,128 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from millrace.adapters.redis.layout import Layout, joint_piece, key_text
-from millrace.adapters.redis.wants import Entities, Keys, Want
+from millrace.adapters.redis.layout import joint_piece, key_texts
+from millrace.adapters.redis.wants import Needs, Want, holder_of, shortest
 from millrace.decision import Decisions
+from millrace.errors import BadInput
 from millrace.features.attributes import as_attribute
 from millrace.features.interning import NOBODY
 from millrace.features.plan import Read
-from millrace.features.reading import Directory, Reader
 from millrace.features.routes import RowRoute
-from millrace.types import Array, objects, size
-
-
-class Found(NamedTuple):
-    """The rows that there are of those asked for: at which places of what was asked, and the rows themselves."""
-
-    places: list[int]
-    rows: list[bytes]
+from millrace.schema import field_names
+from millrace.types import Array, Columns, size
 
 
 class StoredRows:
-    """See `features.sides.Rows`. What `keys` asks for must be taken, round after round, before anything is computed."""
+    """See `features.sides.Rows`. What `keys` asks for must be taken, round after round, before anything is computed.
 
-    def __init__(self, layout: Layout, d: Decisions, watermark: int) -> None:
+    Attributes:
+        watermark: See `Rows.watermark`; to be set once it is known.
+    """
+
+    def __init__(self, needs: Needs, d: Decisions) -> None:
         self.request = d.rows["request"]
         self.requests = size(d.requests)
         self.at = d.requests["at"]
-        self.watermark = np.full(self.requests, watermark, dtype=np.int64)
-        self._d = d
-        self._layout = layout
-        self._directory = Directory(layout.plan)
-        self._readers: dict[str, Reader] = {}
-        self._asked: dict[Want, list[Any]] = {}
-        self._slots: dict[Keys, Array] = {}
-        self._values: dict[Keys, dict[str, Array]] = {}
-        self._renew()
-
-    def _renew(self) -> None:
-        """Read anew: a reader remembers what it was asked, and now there is more."""
-        self._readers = {
-            "request": Reader(self._d.requests, self._directory, None),
-            "candidate": Reader({"id": self._d.rows["candidate"]}, self._directory, None, entity=self._layout.plan.candidate),
-        }
+        self.watermark = np.zeros(0, dtype=np.int64)
+        self._sides: dict[str, Columns] = {"request": d.requests, "candidate": {"id": d.rows["candidate"]}}
+        self._needs = needs
+        self._asked: dict[Want, tuple[list[Any], list[Any]]] = {}
+        self._slots: dict[Want, Array] = {}
+        self._values: dict[Want, dict[str, Array]] = {}
+        self._fields: dict[tuple[str, str], Array] = {}
 
     def field(self, way: RowRoute) -> Array:
         """See `Rows.field`."""
-        return self._readers[way.side].values(way.field)
+        place = (way.side, way.field.column)
+        found = self._fields.get(place)
+        if found is None:
+            found = self._fields[place] = self._field(shortest(way))
+        return found
+
+    def _field(self, way: RowRoute) -> Array:
+        field, holder = way.field, holder_of(way)
+        if holder is None:
+            found = self._sides[way.side].get(field.name)
+            if found is None:
+                known = ", ".join(field_names(field.owner))
+                raise BadInput(
+                    f"the rows of {field.owner.__name__} have no column {field.name!r}: give all its fields ({known})", field.name
+                )
+            return found
+        want = self._needs.entities[holder.side, holder.field.column]
+        return self._values[want][field.name][self._slots[want]]
 
     def states(self, read: Read) -> tuple[Array, ...]:
         """See `Rows.states`."""
-        keys = Keys.of(read)
-        slots = self._slots[keys]
-        return tuple(self._values[keys][state.column][slots] for state in read.states)
+        want = self._needs.states[read.aggregate.column]
+        values, slots = self._values[want], self._slots[want]
+        return tuple([values[state.column][slots] for state in read.states])
 
-    def keys(self, wanted: Sequence[Want]) -> dict[Want, tuple[str, list[str]]]:
-        """Return what to ask for: for each want the name of its rows, and each key once, as text."""
-        return {want: self._entities(want) if isinstance(want, Entities) else self._keys(want) for want in wanted}
+    def keys(self, want: Want) -> list[str]:
+        """Return the keys of the rows to ask for, each once, without what they begin with."""
+        columns = [self._column(way, is_instant, want.side) for way, is_instant in zip(want.routes, want.instants, strict=True)]
+        if len(columns) > 1:
+            return self._joint_keys(want, columns)
+        asked = distinct(columns[0])
+        self._asked[want] = (columns[0], asked)
+        return key_texts(asked)
 
-    def _entities(self, want: Entities) -> tuple[str, list[str]]:
-        self._asked[want] = distinct(self.field(want.holder).tolist())
-        return self._layout.tables[want.owner].name, [key_text(one) for one in self._asked[want]]
-
-    def _keys(self, want: Keys) -> tuple[str, list[str]]:
-        columns = [self._column(way, want.side) for way in want.routes]
-        keys: list[Any] = columns[0] if len(columns) == 1 else _joint(columns)
-        asked = self._asked[want] = distinct(keys)
-        place = dict(zip(asked, range(1, len(asked) + 1), strict=True))
-        self._slots[want] = np.fromiter(map(place.get, keys, repeat(NOBODY)), dtype=np.int64, count=len(keys))
-        if len(columns) == 1:
-            return self._layout.groups[want.column].name, [key_text(one) for one in asked]
+    def _joint_keys(self, want: Want, columns: Sequence[list[Any]]) -> list[str]:
         pieces = [{one: joint_piece(one) for one in distinct(column)} for column in columns]
-        names = ["".join([piece[one] for piece, one in zip(pieces, joint, strict=True)]) for joint in asked]
-        return self._layout.groups[want.column].name, names
+        rows = asked = list(zip(*columns, strict=True))
+        if any(len(piece) < len(set(column)) for piece, column in zip(pieces, columns, strict=True)):  # a key is missing here or there
+            asked = [keys for keys in rows if all(key in piece for key, piece in zip(keys, pieces, strict=True))]
+        asked = list(dict.fromkeys(asked))
+        self._asked[want] = (rows, asked)
+        return ["".join([piece[key] for piece, key in zip(pieces, keys, strict=True)]) for keys in asked]
 
-    def _column(self, way: RowRoute, side: str) -> list[Any]:
+    def _column(self, way: RowRoute, is_instant: bool, side: str) -> list[Any]:
         """Return the key of each row, or of each request."""
         values = self.field(way)
-        if way.field.kind == "instant":
+        if is_instant:
             values = as_attribute(way.field, values)
         return (values if way.side == side else values[self.request]).tolist()
 
-    def take(self, found: Mapping[Want, Found]) -> None:
-        """Take in what was found."""
-        for want, (places, rows) in found.items():
-            if isinstance(want, Entities):
-                self._stage(want, places, rows)
-            else:
-                self._place(want, places, rows)
-        self._renew()
-
-    def _stage(self, want: Entities, places: list[int], rows: list[bytes]) -> None:
-        if not places:
-            return
-        asked, n = self._asked[want], len(places)
-        columns = self._layout.tables[want.owner].read(rows)
-        names = self._layout.plan.attributes[want.owner]
-        records = {"id": objects(asked[place] for place in places), "known": np.zeros(n, np.int64), "position": np.arange(n)}
-        table = self._directory.tables[want.owner]
-        table.stage(records | {name: column[1:] for name, column in zip(names, columns, strict=True)})
-        table.commit()
-
-    def _place(self, want: Keys, places: list[int], rows: list[bytes]) -> None:
-        states = self._layout.empty.groups[want.column].states
-        self._values[want] = dict(zip(states, self._layout.groups[want.column].read(rows), strict=True))
-        if len(places) < len(self._asked[want]):  # keys without a row are nobody
-            there = np.zeros(len(self._asked[want]) + 1, dtype=np.int64)
-            there[np.array(places, dtype=np.int64) + 1] = np.arange(1, len(places) + 1)
-            self._slots[want] = there[self._slots[want]]
+    def take(self, want: Want, found: Sequence[bytes | None]) -> None:
+        """Take in the rows at the keys that were asked for, None where there is none."""
+        rows, asked = self._asked.pop(want)
+        there = {key: row for key, row in zip(asked, found, strict=True) if row is not None}
+        self._values[want] = want.row.read(list(there.values()))
+        place = dict(zip(there, range(1, len(there) + 1), strict=True))  # keys without a row are nobody
+        self._slots[want] = np.fromiter(map(place.get, rows, repeat(NOBODY)), dtype=np.int64, count=len(rows))
 
 
 def distinct(keys: Iterable[Any]) -> list[Any]:
     """Return keys once each, missing ones left out."""
     return [key for key in dict.fromkeys(keys) if key is not None and key == key]  # NaN differs from itself
-
-
-def _joint(columns: Sequence[list[Any]]) -> list[Any]:
-    """Return the combination of keys in each row, None where one is missing."""
-    joint: list[Any] = list(zip(*columns, strict=True))
-    if all(len(distinct(column)) == len(set(column)) for column in columns):
-        return joint
-    return [None if any(key is None or key != key for key in keys) else keys for keys in joint]

@@ -6,72 +6,95 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from millrace.adapters.redis.layout import Layout, Row
 from millrace.errors import NotFound
 from millrace.features.declare import Aggregate, OnDemand
-from millrace.features.plan import Plan, Read, with_needs
+from millrace.features.plan import Plan, with_needs
 from millrace.features.routes import RowRoute, row_route
 from millrace.schema import Field
 
 
-@dataclass(frozen=True)
-class Entities:
-    """Attributes of the entities that rows name.
+@dataclass(frozen=True, eq=False)
+class Want:
+    """The rows of one kind that the rows of decisions name: attributes of entities, or states of keys.
 
     Attributes:
-        owner: Their class.
-        holder: How a row reaches their ids.
-    """
-
-    owner: type
-    holder: RowRoute
-
-
-@dataclass(frozen=True)
-class Keys:
-    """The states of the keys that rows name.
-
-    Attributes:
-        column: The keying.
-        routes: How a row reaches each key.
+        row: How they are written.
+        routes: How a row of a decision reaches the id, or each key.
+        instants: Which of those are instants.
         side: "request" when all rows of a request share them.
     """
 
-    column: str
+    row: Row
     routes: tuple[RowRoute, ...]
+    instants: tuple[bool, ...]
     side: str
 
-    @classmethod
-    def of(cls, read: Read) -> Keys:
-        """Return the keys whose states an aggregate reads."""
-        return cls(read.states[0].keying.column, read.routes, read.side)
 
+class Needs:
+    """What some features need, each thing once.
 
-Want = Entities | Keys
-
-
-def wants(plan: Plan, features: Sequence[Any]) -> list[list[Want]]:
-    """Return what features need, round by round: what a round asks for is reached through what earlier rounds brought.
-
-    Raises:
-        NotFound: A feature is not in the plan.
+    Attributes:
+        rounds: What can be asked for at once: what a round asks for is reached through what earlier rounds brought.
+        states: By the column of an aggregate, its keys.
+        entities: By the side and the column of a holder, the entities it names.
     """
-    rounds: list[dict[Want, None]] = []
 
-    def ask(want: Want, number: int) -> None:
-        while len(rounds) <= number:
-            rounds.append({})
-        rounds[number].setdefault(want)
+    def __init__(self, layout: Layout, features: Sequence[Any]) -> None:
+        """Work it out.
 
-    for one in with_needs(features).values():
-        if one.column not in plan.features:
-            raise NotFound(f"{one.column} is not among the features this was planned for: plan the system's features anew")
-        paths = [_path(plan, way) for way in _ways(plan, one)]
-        for path in paths:
-            for number, entities in enumerate(path):
-                ask(entities, number)
-        if isinstance(one, Aggregate):
-            ask(Keys.of(plan.reads[one.column]), max(map(len, paths)))
-    return [list(asked) for asked in rounds]
+        Raises:
+            NotFound: A feature is not in the plan.
+        """
+        self.rounds: list[list[Want]] = []
+        self.states: dict[str, Want] = {}
+        self.entities: dict[tuple[str, str], Want] = {}
+        self._layout = layout
+        self._made: dict[Any, Want] = {}
+        plan = layout.plan
+        for one in with_needs(features).values():
+            if one.column not in plan.features:
+                raise NotFound(f"{one.column} is not among the features this was planned for: plan the system's features anew")
+            number = max((self._reached(way) for way in _ways(plan, one)), default=0)
+            if isinstance(one, Aggregate):
+                read = plan.reads[one.column]
+                self.states[one.column] = self._ask(layout.groups[read.states[0].keying.column], read.routes, read.side, number)
+
+    def _reached(self, way: RowRoute) -> int:
+        """Ask for what leads to a field, and return in which round the field can be used."""
+        way = shortest(way)
+        holder = holder_of(way)
+        if holder is None:
+            return 0
+        number = self._reached(holder)
+        row = self._layout.tables[way.field.owner]
+        self.entities[holder.side, holder.field.column] = self._ask(row, (holder,), holder.side, number)
+        return number + 1
+
+    def _ask(self, row: Row, routes: tuple[RowRoute, ...], side: str, number: int) -> Want:
+        made = self._made.get((row.name, routes))
+        if made is None:
+            made = self._made[row.name, routes] = Want(row, routes, tuple(way.field.kind == "instant" for way in routes), side)
+            self.rounds += [[] for _ in range(number + 1 - len(self.rounds))]
+            self.rounds[number].append(made)
+        return made
+
+
+def shortest(way: RowRoute) -> RowRoute:
+    """Return the way to the same value without a last step to an id, which the reference says already."""
+    while way.field.via is not None and way.field.name == "id":
+        way = RowRoute(way.side, way.field.via)
+    return way
+
+
+def holder_of(way: RowRoute) -> RowRoute | None:
+    """Return how a row reaches the id of the entity whose attribute a field is; None where the row has the field itself."""
+    field = way.field
+    if field.via is not None:
+        return shortest(RowRoute(way.side, field.via))
+    if way.side == "candidate" and field.name != "id":
+        return RowRoute("candidate", Field(field.owner, "id"))
+    return None
 
 
 def _ways(plan: Plan, one: Any) -> Iterable[RowRoute]:
@@ -91,14 +114,3 @@ def _any_attribute(plan: Plan, owner: type) -> RowRoute:
     way = row_route(plan.request, plan.candidate, owner)
     names = plan.attributes.get(owner, ())
     return RowRoute(way.side, Field(owner, names[0], None if owner is plan.candidate else way.field)) if names else way
-
-
-def _path(plan: Plan, way: RowRoute) -> list[Entities]:
-    """Return the entities whose attributes lead to a field, in the order in which they are reached."""
-    field = way.field
-    if field.via is not None:
-        before = _path(plan, RowRoute(way.side, field.via))
-        return before if field.name == "id" else [*before, Entities(field.owner, RowRoute(way.side, field.via))]
-    if way.side == "candidate" and field.name != "id":
-        return [Entities(field.owner, RowRoute("candidate", Field(field.owner, "id")))]
-    return []
