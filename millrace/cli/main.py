@@ -125,12 +125,34 @@ def serve(
     online: Annotated[
         str, typer.Option(help="Publish the online view to a Redis for other processes: redis://host:6379/0.", envvar="MILLRACE_ONLINE")
     ] = "",
+    workers: Annotated[int, typer.Option(help="How many processes answer.", min=1, max=256)] = 1,
+    replica: Annotated[bool, typer.Option("--replica", help="Decide on the view in --online, and leave the log to --owner.")] = False,
+    owner: Annotated[str, typer.Option(help="The server that owns the log, for a replica: http://host:8000.")] = "",
+    token_file: Annotated[Path | None, typer.Option(help="Holds the secret that the owner of the log and its replicas share.")] = None,
     home: Where = HOME,
 ) -> None:
     """Serve the system over HTTP: decide, events, outcomes, explanations, metrics."""
-    from millrace.cli.serving import serve as work
+    from millrace.cli import serving as work
 
-    work(system, home, host, port, operate=operate, online=online)
+    if replica or owner:
+        work.serve_replica(system, home, host, port, online=online, owner=owner, token_file=token_file, workers=workers)
+    else:
+        work.serve(system, home, host, port, operate=operate, online=online, workers=workers, token_file=token_file)
+
+
+@app.command(rich_help_panel=RUN)
+def score(
+    system: System,
+    input: Annotated[Path, typer.Option(help="A Parquet file of requests, a column for each field.", exists=True, dir_okay=False)],
+    output: Annotated[Path, typer.Option(help="The Parquet file of decisions to write.", dir_okay=False)],
+    log: Annotated[bool, typer.Option("--log", help="Log the decisions too, to learn from them; no server may run meanwhile.")] = False,
+    batch: Annotated[int, typer.Option(help="How many requests are decided together.", min=1)] = 256,
+    home: Where = HOME,
+) -> None:
+    """Decide many requests into a file, by exactly the policy that serves; interrupted, it goes on where it was."""
+    from millrace.cli.score import score as work
+
+    work(system, input, output, batch, home, log=log)
 
 
 @app.command(rich_help_panel=LOOK)
@@ -268,12 +290,15 @@ def forget(
     who: Annotated[str, typer.Argument(help="The entity class and the id: Viewer:v17. Without it, finish what was interrupted.")] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Only check the tombstones and print them.")] = False,
+    online: Annotated[
+        str, typer.Option(help="The Redis that the view was published to, with its password if it has one.", envvar="MILLRACE_ONLINE")
+    ] = "",
     home: Where = HOME,
 ) -> None:
     """Remove a person from the log and all that was made of it; a signed tombstone says that, not whom."""
     from millrace.cli import forget as work
 
-    sys.exit(work.check(system, who, home) if check else work.forget(system, who, home, yes=yes))
+    sys.exit(work.check(system, who, home) if check else work.forget(system, who, home, yes=yes, online=online))
 
 
 @app.command(rich_help_panel=RUN)
