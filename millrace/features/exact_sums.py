@@ -17,30 +17,39 @@ from millrace.types import Array
 
 _LOW = 2**32 - 1
 _LARGEST_EXPONENT = 1023
+_FLOAT_BITS = 53
 _AT_ONCE = 1 << 15  # the temporaries of so many values stay in the processor's cache
 
 
-def running_sums(limbs: WholeLimbs | FloatLimbs, values: Array, first: int, last: int, order: Array | None = None) -> list[Array]:
-    """Return the running sums of some limbs of a column.
+def cut_up(limbs: WholeLimbs | FloatLimbs, values: Array, first: int, last: int) -> Array:
+    """Return some limbs of a column.
 
     Args:
         limbs: How the column is cut.
         values: int64 or finite float64. Shape (n,).
         first: The first limb wanted, counted from the most significant.
         last: The limb after the last wanted.
-        order: The positions of `values` in the order to sum them; by default as they are. Shape (n,).
 
     Returns:
-        For each limb the sums of the first 0, 1, …, n values, which may have wrapped around. Shape (n + 1,), int64.
+        int64, shape (limbs, n).
     """
-    n = len(values)
-    sums = [np.zeros(n + 1, np.int64) for _ in range(first, last)]
-    for start in range(0, n, _AT_ONCE):
-        stop = min(start + _AT_ONCE, n)
-        block = values[start:stop] if order is None else values.take(order[start:stop])
-        for limb, summed in zip(limbs.cut(block, first, last), sums, strict=True):
-            np.cumsum(limb, out=summed[start + 1 : stop + 1])
-            summed[start + 1 : stop + 1] += summed[start]
+    columns = np.empty((last - first, len(values)), np.int64)
+    for start in range(0, len(values), _AT_ONCE):
+        block = slice(start, start + _AT_ONCE)
+        for column, limb in zip(columns, limbs.cut(values[block], first, last), strict=True):
+            column[block] = limb
+    return columns
+
+
+def running_sums(column: Array, order: Array | None = None) -> Array:
+    """Return the sums of the first 0, 1, …, n numbers of a limb, which may have wrapped around. Shape (n + 1,), int64.
+
+    Args:
+        column: Shape (n,), int64.
+        order: The positions of its numbers in the order to sum them; by default as they are. Shape (n,).
+    """
+    sums = np.zeros(len(column) + 1, np.int64)
+    np.cumsum(column if order is None else column.take(order), out=sums[1:])
     return sums
 
 
@@ -103,6 +112,7 @@ class FloatLimbs:
         if top + room > _LARGEST_EXPONENT:
             raise BadInput(f"values as large as {largest:g} cannot be summed: {most} of them overflow a float; use a larger unit")
         bits = min(52, 62 - room)
+        top += max(0, bits + room - _FLOAT_BITS)  # sums of the first limb then are floats, which `join` is fastest with
         count = 1
         for start in range(0, len(values), _AT_ONCE):
             while _has_fraction(values[start : start + _AT_ONCE], count * bits - top):
@@ -133,6 +143,8 @@ class FloatLimbs:
         nearest = digits[0].astype(np.float64)
         exponent = self.top - self.bits
         total = _scaled(nearest, exponent)
+        if len(digits) == 2 and int(np.abs(digits[0]).max(initial=0)) <= 2**_FLOAT_BITS:
+            return total + _scaled(digits[1].astype(np.float64), exponent - self.bits)  # both are exact
         rest = _scaled((digits[0] - nearest.astype(np.int64)).astype(np.float64), exponent)
         smaller = np.zeros(len(total), bool)
         for digit in digits[1:]:

@@ -15,8 +15,9 @@ import numpy as np
 
 from millrace.errors import BadInput
 from millrace.features.kernel_orders import MOST_EVENTS, Clock, Grouped, Ranks
-from millrace.features.kernel_parts import Part, parts
-from millrace.features.kernel_timeline import Timeline
+from millrace.features.kernel_parts import Part, fetched, parts
+from millrace.features.kernel_tiles import Tiles
+from millrace.features.kernel_timeline import Asked, Came, Timeline
 from millrace.features.kernel_values import Values
 from millrace.features.operation import Settings
 from millrace.features.operations import ANSWERS
@@ -77,8 +78,8 @@ def aggregate(events: Events, rows: Rows, asks: Sequence[Ask], threads: int = 1)
     """Return every aggregate asked for, over the events of each row's key that its watermark knows and its window covers.
 
     An event counts for a row with the same key and watermark w when `known < w` and `at >= window.lo(w)`. One that came so late that
-    its window had left it (`window.expired`) never counts. The time is that of sorting the events and the rows once, and a binary
-    search per row and window; the memory is a few times that of the events and the rows.
+    its window had left it (`window.expired`) never counts. The time is that of sorting the events and the rows once, and once more
+    with the tails of all windows among them; the memory is a few times that of the events and the rows.
 
     Args:
         events: The events, in log order.
@@ -99,6 +100,8 @@ def aggregate(events: Events, rows: Rows, asks: Sequence[Ask], threads: int = 1)
     [array([1, 2])]
     """
     _check(events, rows, asks)
+    if not asks:
+        return []
     windows = list(dict.fromkeys(ask.window for ask in asks))
     columns = {id(ask.values): None if ask.values is None else np.ascontiguousarray(ask.values) for ask in asks}
     at, known, watermark = (np.ascontiguousarray(one) for one in (events.at, events.known, rows.watermark))
@@ -107,25 +110,37 @@ def aggregate(events: Events, rows: Rows, asks: Sequence[Ask], threads: int = 1)
         grouping = pool.submit(Grouped.of, ranks.events, clock)
         seeing = pool.submit(np.searchsorted, clock.times, rows_clock.times)  # whatever their key; asked in order, as is fastest
         rows_grouping = pool.submit(Grouped.of, ranks.find(rows.key), rows_clock)
+        tiling, delaying = pool.submit(Tiles.of, at, windows), pool.submit(_delayed, at, known, windows)
         results = list(pool.map(lambda ask: _empty(ask, len(rows.key)), asks))
         by_key, rows_by_key, seen = grouping.result(), rows_grouping.result(), seeing.result()
+        tiles, cut = tiling.result(), parts(by_key, rows_by_key, ranks.count)
+        tile, is_late = fetched((tiles.of_events, delaying.result()), by_key, cut, pool)
 
         def answer(part: Part) -> None:
             # where arrays are large `take` instead of an index: it lets other threads run; of what is not contiguous it would copy all
             here, rows_here = by_key.positions(part.events), rows_by_key.positions(part.rows)
             rank, row_rank = by_key.ranks(part.events), rows_by_key.ranks(part.rows)
             entered = np.searchsorted(by_key.packed[part.events], row_rank << by_key.bits | seen.take(rows_by_key.places(part.rows)))
-            timeline = Timeline(rank - part.first, part.count, at.take(here), known.take(here), windows)
-            spans = dict(zip(windows, timeline.spans(row_rank - part.first, watermark.take(rows_here), entered), strict=True))
+            late = np.flatnonzero(is_late[part.events])
+            came = Came(rank - part.first, tile[part.events].astype(np.int64), late, at[here[late]], known[here[late]])
+            asked = Asked(row_rank - part.first, tiles.tails(watermark.take(rows_here), windows), entered)
+            timeline = Timeline(came, asked, windows)
+            spans = dict(zip(windows, timeline.spans, strict=True))
             values = {name: Values(timeline, None if column is None else column.take(here)) for name, column in columns.items()}
             for ask, result in zip(asks, results, strict=True):
                 way = ANSWERS[ask.op]
                 found = way.find(values[id(ask.values)], spans[ask.window], ask.settings)
                 result[rows_here] = np.append(here, -1)[found] if way.picks else found
 
-        for _ in pool.map(answer, parts(by_key, rows_by_key, ranks.count)):
+        for _ in pool.map(answer, cut):
             pass  # an error in a part is raised here
     return results
+
+
+def _delayed(at: Array, known: Array, windows: Sequence[Window]) -> Array:
+    """Return which events may have come too late ever to count in some window. Shape (events,)."""
+    shortest = min((window.length for window in windows if not window.is_lifetime), default=None)
+    return np.zeros(len(at), bool) if shortest is None else known - at >= shortest
 
 
 def _empty(ask: Ask, n: int) -> Array:

@@ -6,14 +6,10 @@ than it sorts pairs.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from millrace.errors import BadInput
-from millrace.features.window import Window
 from millrace.types import Array
 
 NO_KEY = -1
@@ -110,63 +106,3 @@ class Grouped:
     def positions(self, part: slice = slice(None)) -> Array:
         """Return the entries of a part of the grouped order as positions in the arrays given."""
         return self.places(part) if self.by_time is None else self.by_time[self.places(part)]
-
-
-@dataclass(frozen=True, eq=False)
-class Tiled:
-    """Entries grouped by rank and ordered by the tile they happened in: all that windows with the same grid of hops can tell apart.
-
-    Attributes:
-        marks: The entries in this order, each as `rank << bits | tile`: ascending. Shape (n,).
-        order: The entries in this order, each as its position in the arrays given. Shape (n,).
-    """
-
-    marks: Array
-    order: Array
-    grid: int
-    first: int
-    bits: int
-
-    @classmethod
-    def of(cls, rank: Array, at: Array, count: int, windows: Sequence[Window]) -> Tiled:
-        """Order entries that are grouped by rank already.
-
-        Args:
-            rank: Ascending. Shape (n,).
-            at: When each happened, in microseconds. Shape (n,).
-            count: How many ranks there are.
-            windows: Those that will be asked about: their tails stop only on multiples of the greatest common divisor of their hops.
-
-        Raises:
-            BadInput: So many hops for so many keys do not fit 62 bits.
-        """
-        grid = math.gcd(*(window.hop for window in windows)) or 2**62  # lifetime windows alone see one tile
-        tile = at // grid
-        first = int(tile.min()) if len(tile) else 0
-        last = int(tile.max()) if len(tile) else 0
-        bits = (last - first + 1).bit_length()
-        if count.bit_length() + bits > 62:
-            raise BadInput(
-                f"{last - first + 1} hops from the first to the last event are too many: mend impossible instants or lengthen hops", "at"
-            )
-        tile -= first
-        tile |= rank << bits
-        order = np.argsort(tile, kind="stable")  # merges runs: events that come late are few, so they are nearly in order
-        return cls(tile.take(order), order, grid, first, bits)
-
-    def before(self, rank: Array, lo: Array) -> Array:
-        """Return how many entries come before the tile that starts at `lo`: those of lower ranks, and earlier ones of its own.
-
-        Ranks are ascending, and `lo` within a rank.
-        """
-        tile = np.clip(lo // self.grid - self.first, 0, (1 << self.bits) - 1)
-        return _less(self.marks, rank << self.bits | tile)
-
-
-def _less(numbers: Array, questions: Array) -> Array:
-    """Return how many of the numbers are less than each question. Both are ascending, and from 0 to 2**62 - 1."""
-    if 8 * len(questions) < len(numbers):
-        return np.searchsorted(numbers, questions)
-    merged = np.concatenate([questions << 1, numbers << 1 | 1])
-    merged.sort(kind="stable")  # merges the two runs, which is faster than as many binary searches
-    return np.flatnonzero((merged & 1) == 0) - np.arange(len(questions))

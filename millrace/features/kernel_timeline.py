@@ -1,6 +1,6 @@
 """One aggregate's events sorted once, and which of them count for each row in each window.
 
-Whatever subtracts is two binary searches. An event with `at < lo(w)` was known before `w`, unless it came so late that it never counts;
+Whatever subtracts is two counts. An event with `at < lo(w)` was known before `w`, unless it came so late that it never counts;
 so the events of a window are those with `known < w` less those with `at < lo(w)`, and a sum over them is the difference of two running
 sums. The few that never count are subtracted before they were added: on the rows in between they are given back.
 """
@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from millrace.features.kernel_orders import Tiled
+from millrace.features.kernel_tiles import leaving
 from millrace.features.window import Window
 from millrace.types import Array
 
@@ -22,53 +22,68 @@ Running: TypeAlias = tuple[Array, Array]
 """Running sums of one int64 column, in the order events enter windows and in the order they leave them. Shapes (events + 1,)."""
 
 
+@dataclass(frozen=True, eq=False)
+class Came:
+    """Events by the rank of their key and, within a key, in the order they became known. All of shape (events,).
+
+    Attributes:
+        rank: Of the key: from 0, ascending.
+        tile: The tile it happened in, int64.
+        late: The events whose delay exceeds the shortest window: only these can have expired. Positions, ascending; shape (late,).
+        late_at: When these happened, in microseconds. Shape (late,).
+        late_known: When these were acknowledged. Shape (late,).
+    """
+
+    rank: Array
+    tile: Array
+    late: Array
+    late_at: Array
+    late_known: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Rows by the rank of their key and, within a key, by watermark.
+
+    Attributes:
+        rank: Of the key: ascending. Shape (rows,).
+        tails: The tile each window starts with. Shape (windows, rows).
+        entered: How many events come before the first that the row does not know yet. Shape (rows,).
+    """
+
+    rank: Array
+    tails: Array
+    entered: Array
+
+
 class Timeline:
-    """The events of some keys, to be asked about several windows.
+    """The events of some keys beside the rows that ask about them.
 
     Args:
-        rank: The rank of each event's key: ascending. Shape (events,).
-        count: How many ranks there are.
-        at: When each happened, in microseconds. Shape (events,).
-        known: When each was acknowledged: ascending within a key, as they enter windows. Shape (events,).
-        windows: Those that will be asked about.
+        came: The events, at least one.
+        asked: The rows.
+        windows: Those asked about.
 
     Attributes:
         leaving: The events by key and in the order they leave windows, as places in the order given. Shape (events,).
         most: How many events the key with most events has: no sum has more terms.
-        windows: As given.
+        spans: Which events count for each row in each of the windows, in their order.
 
     Raises:
         BadInput: The events span more hops than can be numbered.
     """
 
-    def __init__(self, rank: Array, count: int, at: Array, known: Array, windows: Sequence[Window]) -> None:
-        self.windows = tuple(windows)
-        self.most = int(np.diff(np.searchsorted(rank, np.arange(count + 1))).max())
-        self._tiled = Tiled.of(rank, at, count, self.windows)
-        self.leaving = self._tiled.order
-        shortest = min((window.length for window in self.windows if not window.is_lifetime), default=None)
-        self._late = np.flatnonzero(known - at >= shortest) if shortest is not None else np.empty(0, np.int64)
-        self._late_at, self._late_known = at[self._late], known[self._late]
+    def __init__(self, came: Came, asked: Asked, windows: Sequence[Window]) -> None:
+        self.most = int(np.bincount(came.rank).max())
+        self.leaving, before = leaving(came.rank, came.tile, asked.rank, asked.tails)
+        arrived = np.searchsorted(asked.entered, came.late, side="right")
+        self.spans = [self._span(came, asked.entered, left, arrived, window) for window, left in zip(windows, before, strict=True)]
 
-    def spans(self, rank: Array, watermark: Array, entered: Array) -> list[Span]:
-        """Find which events count for each row, in each of the windows.
-
-        Args:
-            rank: The rank of each row's key: ascending. Shape (rows,).
-            watermark: The row sees what was known before it: ascending within a key. Shape (rows,).
-            entered: How many events come before the first that the row does not know yet. Shape (rows,).
-
-        Returns:
-            A span for each window, in their order.
-        """
-        return [self._span(rank, watermark, entered, window) for window in self.windows]
-
-    def _span(self, rank: Array, watermark: Array, entered: Array, window: Window) -> Span:
-        left = self._tiled.before(rank, window.lo(watermark))
-        expired = self._late[window.expired(self._late_at, self._late_known)]
+    def _span(self, came: Came, entered: Array, left: Array, arrived: Array, window: Window) -> Span:
+        there = np.flatnonzero(window.expired(came.late_at, came.late_known))
+        expired = came.late[there]
         gone = np.searchsorted(left, self.place_leaving[expired], side="right")
-        arrived = np.searchsorted(entered, expired, side="right")
-        return Span(self, entered, left, expired, gone, arrived)
+        return Span(self, entered, left, expired, gone, arrived[there])
 
     @cached_property
     def place_leaving(self) -> Array:
@@ -106,8 +121,11 @@ class Span:
     def difference(self, running: Running) -> Array:
         """Return the sum over each row's events of a column given by its running sums. Shape (rows,), int64; it may have wrapped."""
         entering, leaving = running
-        sums = entering.take(self.entered) - leaving.take(self.left)
-        return sums + self._given_back(entering[self.expired + 1] - entering[self.expired])
+        sums = entering.take(self.entered)
+        sums -= leaving.take(self.left)
+        if len(self.expired):
+            sums += self._given_back(entering[self.expired + 1] - entering[self.expired])
+        return sums
 
     def _given_back(self, amounts: Array) -> Array | int:
         """Return what rows between the leaving and the arrival of an expired event are owed: it was subtracted, not yet added."""

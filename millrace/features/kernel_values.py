@@ -10,7 +10,7 @@ import numpy as np
 
 from millrace.errors import BadInput
 from millrace.features.exact_spread import LARGEST_SQUARED, squared, variance
-from millrace.features.exact_sums import FloatLimbs, WholeLimbs, running_sums
+from millrace.features.exact_sums import FloatLimbs, WholeLimbs, cut_up, running_sums
 from millrace.features.extremes import covering
 from millrace.features.kernel_ranges import count_below
 from millrace.features.kernel_timeline import Running, Span, Timeline
@@ -191,9 +191,8 @@ class Values:
 
     def _summed(self, limbs: WholeLimbs | FloatLimbs, numbers: Array, first: int, last: int | None = None) -> list[Running]:
         last = min(first + _LIMBS_KEPT, limbs.count) if last is None else last
-        entering = running_sums(limbs, numbers, first, last)
-        leaving = running_sums(limbs, numbers, first, last, self._timeline.leaving)
-        return list(zip(entering, leaving, strict=True))
+        columns = cut_up(limbs, numbers, first, last)
+        return [(running_sums(column), running_sums(column, self._timeline.leaving)) for column in columns]
 
 
 def _present(values: Array) -> Array | None:
