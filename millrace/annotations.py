@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -50,6 +51,7 @@ def is_optional(hint: Any) -> bool:
     return typing.get_origin(hint) in (typing.Union, types.UnionType) and type(None) in typing.get_args(hint)
 
 
+@lru_cache(maxsize=4096)  # asked at every read of a field
 def kind_of(owner: type, name: str) -> str:
     """Return the kind of value that a field of a class holds.
 

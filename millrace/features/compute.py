@@ -13,7 +13,6 @@ from millrace.features.declare import Aggregate, OnDemand, Ratio
 from millrace.features.defaults import DefaultsUsed
 from millrace.features.learned import Learned
 from millrace.features.on_demand import call
-from millrace.features.operations import OPERATIONS
 from millrace.features.plan import Plan, Read
 from millrace.features.routes import row_route
 from millrace.features.sides import Rows, Sided, together
@@ -38,7 +37,8 @@ def compute(plan: Plan, features: Iterable[Any], rows: Rows, used: DefaultsUsed 
         DeclarationError: A function failed, or returned what is no feature.
     """
     work = _Work(plan, rows, used)
-    return {one.column: work.of(one.column).per_row(rows) for one in features}
+    with np.errstate(divide="ignore", invalid="ignore"):  # once for all: it takes longer than a short division
+        return {one.column: work.of(one.column).per_row(rows) for one in features}
 
 
 class _Work:
@@ -62,8 +62,8 @@ class _Work:
     def _made(self, one: Any) -> Sided:
         if isinstance(one, Aggregate):
             read = self._plan.reads[one.column]
-            watermark = self._watermark(read.side) if OPERATIONS[one.op].timed else 0
-            return Sided(read.side, finished(read, self._rows.states(read), watermark, self._used))
+            watermark = self._watermark(read.side) if read.operation.timed else 0
+            return Sided(read.side, _finished(read, self._rows.states(read), watermark, self._used))
         if isinstance(one, Ratio):
             side, (top, bottom) = together([self.of(one.top.column), self.of(one.bottom.column)], self._rows)
             values = _ratio(one, top, bottom)
@@ -80,17 +80,20 @@ class _Work:
         return Sided("request", self._rows.watermark).on(side, self._rows)
 
 
-def finished(read: Read, states: tuple[Array, ...], watermark: Array | int, used: DefaultsUsed | None = None) -> Array:
+def finished(read: Read, states: tuple[Array, ...], watermark: Array | int) -> Array:
     """Return an aggregate's values from those of its states.
 
     Args:
         read: What is read.
         states: The values of its states. Shape (n,) or (n, k) each.
         watermark: As of when each is read, microseconds; one for all, or shape (n,).
-        used: Where it is noted how often the default stood in.
     """
-    aggregate = read.aggregate
-    operation = OPERATIONS[aggregate.op]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _finished(read, states, watermark, None)
+
+
+def _finished(read: Read, states: tuple[Array, ...], watermark: Array | int, used: DefaultsUsed | None) -> Array:
+    aggregate, operation = read.aggregate, read.operation
     values = operation.finish(states, aggregate.settings, aggregate.window, watermark)
     if operation.zero or aggregate.default is None:
         return values

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from millrace.features.pairs import Pairs
 from millrace.types import Array
 
 NOBODY = 0
@@ -23,7 +24,9 @@ class Interner:
     """Codes for the ids of one domain, from 1 in the order they came. Looking an id up never adds it."""
 
     def __init__(self) -> None:
-        self._codes = _coding(None)
+        self._codes: defaultdict[Any, int] = defaultdict()
+        self._codes[None] = NOBODY
+        self._codes.default_factory = self._codes.__len__  # asking for an id by `[]` gives it the next code
         self._ids = np.full(_FIRST_CAPACITY, None, dtype=object)
 
     def __len__(self) -> int:
@@ -42,7 +45,7 @@ class Interner:
 
     def lookup(self, ids: Array) -> Array:
         """Return the code of each id, `NOBODY` for those never seen. int64, shape of `ids`."""
-        return _found(self._codes, ids.tolist())
+        return np.fromiter(map(self._codes.get, ids.tolist(), repeat(NOBODY)), dtype=np.int64, count=len(ids))
 
     def intern(self, ids: Array) -> Array:
         """Return the code of each id, giving one to those never seen; a missing id (None, NaN) stays `NOBODY`. int64."""
@@ -75,61 +78,49 @@ class Combinations:
     def __init__(self, interner: Interner, keys: int) -> None:
         """Make an empty set of combinations of `keys` keys; `interner` codes the first of them."""
         self._interner = interner
-        self._levels = [_coding(NOBODY) for _ in range(keys - 1)]
+        self._levels = [Pairs() for _ in range(keys - 1)]
 
     @property
     def capacity(self) -> int:
         """How long an array must be that has a place for every combination."""
         if not self._levels:
             return self._interner.capacity
-        return max(_FIRST_CAPACITY, 1 << len(self._levels[-1]).bit_length())
+        return max(_FIRST_CAPACITY, 1 << (len(self._levels[-1]) + 1).bit_length())
 
     def lookup(self, codes: Sequence[Array]) -> Array:
         """Return the code of each combination, `NOBODY` where one of its keys is nobody or it was never seen."""
         combined = codes[0]
         for level, more in zip(self._levels, codes[1:], strict=True):
-            combined = _found(level, _packed(combined, more).tolist())
+            combined = level.lookup(_packed(combined, more))
         return combined
 
     def intern(self, codes: Sequence[Array]) -> Array:
         """Return the code of each combination, giving one to those never seen. No key may be nobody."""
         combined = codes[0]
         for level, more in zip(self._levels, codes[1:], strict=True):
-            combined, _ = _found_or_entered(level, _packed(combined, more).tolist())
+            combined = level.intern(_packed(combined, more))
         return combined
 
     @property
     def levels(self) -> list[Array]:
         """For each key but the first, the packed integers in order of their codes: what makes the same combinations again."""
-        return [np.fromiter(level, dtype=np.int64, count=len(level))[1:] for level in self._levels]
+        return [level.packed for level in self._levels]
 
     def restore(self, levels: Sequence[Array]) -> None:
         """Hold what `levels` gave."""
-        self._levels = [_coding(NOBODY) for _ in levels]
+        self._levels = [Pairs() for _ in levels]
         for level, packed in zip(self._levels, levels, strict=True):
-            _found_or_entered(level, packed.tolist())
+            level.intern(packed)
 
     @property
     def nbytes(self) -> int:
         """About how much memory it takes beyond its first key's interner, in bytes."""
-        return sum(sys.getsizeof(level) + _BYTES_PER_ID * len(level) for level in self._levels)
+        return sum(level.nbytes for level in self._levels)
 
 
 def _packed(codes: Array, more: Array) -> Array:
     # Where a key is missing one half is 0, and no such integer is ever coded.
     return (codes << 32) | more
-
-
-def _coding(missing: Any) -> defaultdict[Any, int]:
-    """Return codes that hold only what stands for a missing key; asking for another by `[]` gives it the next code."""
-    codes: defaultdict[Any, int] = defaultdict()
-    codes[missing] = NOBODY
-    codes.default_factory = codes.__len__
-    return codes
-
-
-def _found(codes: dict[Any, int], keys: list[Any]) -> Array:
-    return np.fromiter(map(codes.get, keys, repeat(NOBODY)), dtype=np.int64, count=len(keys))
 
 
 def _found_or_entered(codes: dict[Any, int], keys: list[Any]) -> tuple[Array, list[Any]]:

@@ -77,10 +77,15 @@ def completed(features: Iterable[Any], known: Mapping[str, Array], says: Callabl
         says: Returns what the version of a learned feature's model says, given what it is asked with.
     """
     found = dict(known)
+    for one in features:
+        _complete(one, found, says)
+    return {one.column: found[one.column] for one in features}
 
-    def value(one: Any) -> Array:
-        if one.column not in found:
-            found[one.column] = says(one, {name: value(need) for name, need in one.inputs})
-        return found[one.column]
 
-    return {one.column: value(one) for one in features}
+def _complete(one: Any, found: dict[str, Array], says: Callable[[Learned, Columns], Array]) -> None:
+    """Add a feature to those found, after what it needs of them."""
+    if one.column in found:
+        return
+    for _, need in one.inputs:
+        _complete(need, found, says)
+    found[one.column] = says(one, {name: found[need.column] for name, need in one.inputs})

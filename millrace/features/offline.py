@@ -103,17 +103,16 @@ class _LogRows:
         self._log = log
         self._threads = threads
         self._groups = groups(plan.reads.values())
-        self._answers: dict[tuple[Any, ...], dict[str, Array]] = {}
+        self._answers: dict[str, dict[str, Array]] = {}
         self._readers = row_readers(plan, rows, log.directory)
 
     def field(self, way: RowRoute) -> Array:
         return self._readers[way.side].values(way.field)
 
     def states(self, read: Read) -> tuple[Array, ...]:
-        which = _group(read)
-        if which not in self._answers:
-            self._answers[which] = self._answered(self._groups[which])
-        return tuple(self._answers[which][state.column] for state in read.states)
+        if read.reach not in self._answers:
+            self._answers[read.reach] = self._answered(self._groups[read.reach])
+        return tuple(self._answers[read.reach][state.column] for state in read.states)
 
     def _answered(self, reads: Sequence[Read]) -> dict[str, Array]:
         """Return the states of reads that share keying and routes."""
@@ -151,13 +150,9 @@ def row_readers(plan: Plan, rows: Columns, directory: Directory) -> dict[str, Re
     }
 
 
-def groups(reads: Iterable[Read]) -> dict[tuple[Any, ...], list[Read]]:
+def groups(reads: Iterable[Read]) -> dict[str, list[Read]]:
     """Return reads by what they share: a keying and the routes of rows to it."""
-    found: dict[tuple[Any, ...], list[Read]] = {}
+    found: dict[str, list[Read]] = {}
     for read in reads:
-        found.setdefault(_group(read), []).append(read)
+        found.setdefault(read.reach, []).append(read)
     return found
-
-
-def _group(read: Read) -> tuple[Any, ...]:
-    return read.states[0].keying.column, *((way.side, way.field.column) for way in read.routes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,8 @@ def call(one: OnDemand, needs: Sequence[Sided], plan: Plan, rows: Rows) -> Sided
         DeclarationError: It failed, read an attribute that does not exist, or returned what is no feature.
     """
     name = one.function.__name__
-    ways = [row_route(plan.request, plan.candidate, owner) if owner else None for _, owner in one.parameters]
-    side = joint_side([*(need.side for need in needs), *(way.side for way in ways if way)])
+    ways = _ways(one, plan.request, plan.candidate)
+    side = joint_side([need.side for need in needs] + [way.side for way in ways if way])
     n = rows.requests if side == "request" else len(rows.request)
     if n == 0:
         return Sided(side, np.zeros(0))
@@ -46,6 +47,12 @@ def call(one: OnDemand, needs: Sequence[Sided], plan: Plan, rows: Rows) -> Sided
     except Exception as error:
         raise DeclarationError(f"{name}() failed on {n} rows with {type(error).__name__}: {error}") from error
     return Sided(side, checked(name, result, n))
+
+
+@lru_cache(maxsize=4096)
+def _ways(one: OnDemand, request: type, candidate: type | None) -> tuple[RowRoute | None, ...]:
+    """Return how a row reaches what each parameter names; None for `at`."""
+    return tuple(row_route(request, candidate, owner) if owner else None for _, owner in one.parameters)
 
 
 def _argument(need: Any, values: Array) -> Array:
@@ -73,26 +80,27 @@ class EntityRows:
     def __init__(self, function: str, owner: type, way: RowRoute, plan: Plan, rows: Rows, side: str) -> None:
         """Stand for what rows reach by `way`, with values on the side the function is computed on."""
         # Private names only: any other is an attribute of the entity.
-        self._function, self._owner, self._way, self._rows, self._side = function, owner, way, rows, side
-        self._is_row = owner in (plan.request, plan.candidate)
+        self._read = function, owner, way, owner in (plan.request, plan.candidate)
+        self._rows, self._side = rows, side
 
     def __getattr__(self, name: str) -> Array:
         if name.startswith("__"):
             raise AttributeError(name)  # NumPy and the like ask what an object can do
-        names = ("id", *attribute_names(self._owner))
-        if name not in names:
-            if name in private_fields(self._owner):
-                readable(Field(self._owner, name))
-            owner = self._owner.__name__
-            raise DeclarationError(f"{self._function}() reads {owner}.{name}, which does not exist: {owner} has {', '.join(names)}")
-        field = self._field(name)
-        values = Sided(self._way.side, self._rows.field(RowRoute(self._way.side, field))).on(self._side, self._rows)
-        return as_datetimes(values) if field.kind == "instant" else values
+        way, is_instant = _attribute(*self._read, name)
+        values = Sided(way.side, self._rows.field(way)).on(self._side, self._rows)
+        return as_datetimes(values) if is_instant else values
 
-    def _field(self, name: str) -> Field:
-        if self._is_row:
-            return Field(self._owner, name)
-        return self._way.field if name == "id" else Field(self._owner, name, self._way.field)
+
+@lru_cache(maxsize=4096)
+def _attribute(function: str, owner: type, way: RowRoute, is_row: bool, name: str) -> tuple[RowRoute, bool]:
+    """Return how a row reaches an attribute of what it reaches by `way`, and whether it is an instant; see `EntityRows`."""
+    names = ("id", *attribute_names(owner))
+    if name not in names:
+        if name in private_fields(owner):
+            readable(Field(owner, name))
+        raise DeclarationError(f"{function}() reads {owner.__name__}.{name}, which does not exist: {owner.__name__} has {', '.join(names)}")
+    field = way.field if name == "id" else Field(owner, name, None if is_row else way.field)
+    return RowRoute(way.side, field), field.kind == "instant"
 
 
 def checked(function: str, result: Any, n: int) -> Array:

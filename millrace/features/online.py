@@ -15,10 +15,9 @@ from millrace.features.compute import compute, finished
 from millrace.features.defaults import DefaultsUsed
 from millrace.features.enumeration import Belonging, Newest, greatest
 from millrace.features.keyed import KeyedStates
-from millrace.features.operations import OPERATIONS
+from millrace.features.live_rows import LiveRows, held
 from millrace.features.plan import Plan, Read, State, by_keying
 from millrace.features.reading import Directory, Reader
-from millrace.features.routes import RowRoute
 from millrace.features.tiles import NEVER, TiledState
 from millrace.schema import Field
 from millrace.types import Array, Columns, size
@@ -64,6 +63,7 @@ class OnlineView:
         self.directory = Directory(plan)
         self.groups = {column: KeyedStates(states, self.directory) for column, states in by_keying(plan).items()}
         self.defaults_used = DefaultsUsed()
+        self._held = held(plan, self.groups)
         self._next_change = NEVER
         self._indices: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
@@ -170,7 +170,7 @@ class OnlineView:
             NotFound: A feature is not in the plan.
         """
         self.advance(watermark)
-        return compute(self.plan, features, _ViewRows(self, d, watermark), self.defaults_used)
+        return compute(self.plan, features, LiveRows(self.plan, self.directory, self._held, d, watermark), self.defaults_used)
 
     def top(self, aggregate: Any, take: int, watermark: int) -> tuple[Array, Array]:
         """Return the keys with the greatest positive values of an aggregate, greatest first (ties by id), and the values.
@@ -185,9 +185,9 @@ class OnlineView:
             raise NotFound(f"{aggregate.column} is not among the features this view was planned for: rebuild it with the system's features")
         if len(read.routes) != 1:
             raise DeclarationError(f"{aggregate.column} is kept per several keys together, so no single key has the greatest: use one key")
-        states = [self.state(state) for state in read.states]
+        states = self._held[aggregate.column].states
         changes = sum(state.changes for state in states)
-        when = watermark if OPERATIONS[aggregate.op].timed else 0
+        when = watermark if read.operation.timed else 0
         return self._index(("top", aggregate.column, take), (changes, when), lambda: self._greatest(read, states, take, watermark))
 
     def _greatest(self, read: Read, states: Sequence[TiledState], take: int, watermark: int) -> tuple[Array, Array]:
@@ -253,44 +253,3 @@ class OnlineView:
         if made is None or made[0] != changes:
             made = self._indices[name] = (changes, make())
         return made[1]
-
-
-class _ViewRows:
-    """The rows of decisions as the online view sees them now."""
-
-    def __init__(self, view: OnlineView, d: Decisions, watermark: int) -> None:
-        self._view = view
-        self._as_of = watermark
-        self.request = d.rows["request"]
-        self.requests = size(d.requests)
-        self.at = d.requests["at"]
-        self._readers = {
-            "request": Reader(d.requests, view.directory, None),
-            "candidate": Reader({"id": d.rows["candidate"]}, view.directory, None, entity=view.plan.candidate),
-        }
-        self._slots: dict[tuple[Any, ...], Array] = {}
-        self._spread: dict[str, Array] = {}
-
-    @property
-    def watermark(self) -> Array:
-        return np.full(self.requests, self._as_of, dtype=np.int64)
-
-    def field(self, way: RowRoute) -> Array:
-        return self._readers[way.side].values(way.field)
-
-    def states(self, read: Read) -> tuple[Array, ...]:
-        keying = read.states[0].keying.column
-        slots = self._slots.get(key := (keying, *read.routes))
-        if slots is None:
-            codes = [self._codes(way, read.side) for way in read.routes]
-            slots = self._slots[key] = self._view.groups[keying].slots.lookup(codes)
-        return tuple(self._view.state(state).tally.value[slots] for state in read.states)
-
-    def _codes(self, way: RowRoute, side: str) -> Array:
-        codes = self._readers[way.side].codes(way.field)
-        if way.side == side:
-            return codes
-        spread = self._spread.get(way.field.column)
-        if spread is None:
-            spread = self._spread[way.field.column] = codes[self.request]
-        return spread

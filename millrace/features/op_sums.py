@@ -31,7 +31,7 @@ def _zero(values: Array | None, _: Settings) -> Array:
 
 def _mean(states: Sequence[Array], _: Settings, __: Window, ___: Array | int) -> Array:
     total, count = states
-    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    return total / count  # of nothing the total is 0 too, and 0 / 0 is NaN: missing
 
 
 COUNTS = Partial(

@@ -101,7 +101,7 @@ class Operation:
         kinds: The kinds of values it takes.
         needs: Returns the partials it needs.
         finish: Returns the feature's values (missing: NaN, None for text) from those of its partials, the settings, the window, and the
-            watermark of each of them (microseconds).
+            watermark of each of them (microseconds). NumPy is told beforehand that 0 / 0 is meant.
         zero: Whether no events is 0; otherwise it is missing.
         adds: Whether it is a sum, of which a ratio can be made.
         gives: A number of its own, or a value as some event had it (text and instants too).

@@ -10,7 +10,7 @@ from typing import Any
 from millrace.expressions import Expr
 from millrace.features.declare import Aggregate, OnDemand, Ratio, span, spelt
 from millrace.features.learned import Learned
-from millrace.features.operation import Need, Settings
+from millrace.features.operation import Need, Operation, Settings
 from millrace.features.operations import OPERATIONS
 from millrace.features.routes import RowRoute, row_route
 from millrace.features.values import check_aggregate
@@ -85,6 +85,16 @@ class Read:
     def side(self) -> str:
         """Whether the value is the same on all rows of a request."""
         return "request" if all(way.side == "request" for way in self.routes) else "candidate"
+
+    @cached_property
+    def operation(self) -> Operation:
+        """What makes the value of those of its states."""
+        return OPERATIONS[self.aggregate.op]
+
+    @cached_property
+    def reach(self) -> str:
+        """Its keying and its routes as text: reads with equal ones find their states on a row in the same place."""
+        return " ".join([self.states[0].keying.column, *(f"{way.side} {way.field.column}" for way in self.routes)])
 
 
 @dataclass(frozen=True)
