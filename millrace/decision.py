@@ -178,6 +178,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         answer: Text for systems that answer.
         missed: What did not answer in time and was left out; replay leaves it out too.
         shadow: What a shadow policy would have taken (candidates, or its action), best first; it never answers.
+        took_us: How long it took to decide, in microseconds of the server's clock; 0 where it was not timed alone, and in any replay.
         candidate: Rows taken, best first, then all others considered. `taken` counts the first kind.
         source: Which source proposed each.
         score: What the chooser ordered them by.
@@ -198,6 +199,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answer: str = ""
     missed: list[str] = []
     shadow: list[str] = []
+    took_us: int = 0
     taken: int = 0
     candidate: list[str] = []
     source: list[str] = []

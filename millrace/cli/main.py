@@ -129,15 +129,19 @@ def serve(
     replica: Annotated[bool, typer.Option("--replica", help="Decide on the view in --online, and leave the log to --owner.")] = False,
     owner: Annotated[str, typer.Option(help="The server that owns the log, for a replica: http://host:8000.")] = "",
     token_file: Annotated[Path | None, typer.Option(help="Holds the secret that the owner of the log and its replicas share.")] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="A PEM file to speak TLS with: the certificate, then its chain.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The PEM file of its private key.")] = None,
     home: Where = HOME,
 ) -> None:
     """Serve the system over HTTP: decide, events, outcomes, explanations, metrics."""
     from millrace.cli import serving as work
+    from millrace.serve.app import tls_of
 
+    tls = tls_of(tls_certificate, tls_key)
     if replica or owner:
-        work.serve_replica(system, home, host, port, online=online, owner=owner, token_file=token_file, workers=workers)
+        work.serve_replica(system, home, host, port, online=online, owner=owner, token_file=token_file, workers=workers, tls=tls)
     else:
-        work.serve(system, home, host, port, operate=operate, online=online, workers=workers, token_file=token_file)
+        work.serve(system, home, host, port, operate=operate, online=online, workers=workers, token_file=token_file, tls=tls)
 
 
 @app.command(rich_help_panel=RUN)

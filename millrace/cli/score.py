@@ -8,6 +8,7 @@ from pathlib import Path
 
 from millrace.cli.opening import reading, writing
 from millrace.cli.printing import console, number, progress, when
+from millrace.errors import Conflict
 from millrace.loaded import Loaded
 from millrace.operate.as_of import AsOf
 from millrace.operate.scored_rows import columns_of
@@ -31,7 +32,7 @@ def score(system: str, given: Path, output: Path, at_once: int, folder: Path, *,
     Raises:
         BadInput: The file cannot be used; the message names row and field.
         NotFound: Nothing was ever logged.
-        Conflict: The decisions are to be logged, and another process writes to the log.
+        Conflict: The decisions are to be logged, and another process writes to the log; or they are not, and the system is halted.
         Unavailable: The disk is full; what is done stays, and the same command goes on from there.
     """
     out = console()
@@ -39,6 +40,8 @@ def score(system: str, given: Path, output: Path, at_once: int, folder: Path, *,
         _, strange = columns_of(given, loaded)
         if strange:
             out.print(f"left out, as no field of {loaded.system.request.__name__}: {', '.join(strange)}", style="dim")
+        if not log and home.halts.now(loaded.name) is not None:
+            raise Conflict(f"{loaded.name} is halted, what serves is not what its releases say: millrace rollout resume {system} first")
         standing = home.releases.standing(loaded.name)
         begun = Scoring.how(given, loaded, home.log.last_known + 1, standing, at_once, home.log.forgotten, is_logged=log)
         work = Scoring(given, output, begun, home.spills)

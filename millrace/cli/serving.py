@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
-from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
+from millrace.cli.online import delete_owed, store_of
 from millrace.cli.opening import writing
 from millrace.cli.printing import console
+from millrace.cli.repeating import repeating
+from millrace.cli.replicas import only_reload, replica, taking
+from millrace.cli.workers import Post, by_workers
 from millrace.errors import BadInput
 from millrace.loaded import Loaded
 from millrace.loading import load
 from millrace.log.forget import pending
 from millrace.operate.loop import Operator
 from millrace.operate.retention import tidy
-from millrace.serve.app import free_port, run
+from millrace.serve.app import Tls, bound, on_socket, run
 from millrace.serve.clock import wall
 from millrace.serve.engine import Engine
 from millrace.serve.home import Home
 from millrace.serve.http import create_app
+from millrace.serve.owning import token_of
 from millrace.stores.api_keys import ApiKeys
 from millrace.stores.database import open_database
+from millrace.stores.publications import Publications
 
 log = logging.getLogger("millrace.operate")
 
@@ -36,11 +37,20 @@ TIDY_EVERY_S = 600.0
 """How often what was logged moves from the inbox to the lake, in seconds."""
 _SLICE = 20_000
 """How many records move in one transaction: who writes waits for it."""
-_PATIENCE_S = 10.0
-"""How long a step under way may go on after the server was told to end, in seconds."""
 
 
-def serve(system: str, folder: Path, host: str, port: int, *, operate: bool, online: str = "") -> None:
+def serve(
+    system: str,
+    folder: Path,
+    host: str,
+    port: int,
+    *,
+    operate: bool,
+    online: str = "",
+    workers: int = 1,
+    token_file: Path | None = None,
+    tls: Tls | None = None,
+) -> None:
     """Serve a system until SIGTERM or SIGINT; what was accepted is finished, and a snapshot saved for the next start.
 
     Args:
@@ -50,9 +60,12 @@ def serve(system: str, folder: Path, host: str, port: int, *, operate: bool, onl
         port: The port; 0 takes any free one.
         operate: Also watch, retrain and roll out; else only install the releases that others promote.
         online: The URL of a Redis where the online view is published for other processes; "" publishes nowhere.
+        workers: How many processes answer; for more than one, this one owns the log and looks after them.
+        token_file: Holds what replicas on other machines show that hand in what they decided; without it none may.
+        tls: What it shows its callers; None to speak in clear text.
 
     Raises:
-        BadInput: `online` is no URL of a store that can hold it, or others can reach the address and nobody has a key.
+        BadInput: `online` is no URL of a store that can hold it, the token is none, or others can reach the address and nobody has a key.
         MissingExtra: The client library of that store is not installed.
         DeclarationError: The module is wrong.
         Conflict: Another process writes to the log.
@@ -63,19 +76,58 @@ def serve(system: str, folder: Path, host: str, port: int, *, operate: bool, onl
     beyond = not is_loopback(host)
     if beyond:
         refuse_keyless(folder, host)
-    port = free_port(host, port)
+    if token_file is not None:
+        token_of(token_file)
+    taken = bound(host, port)
+    url = f"{'https' if tls else 'http'}://{host}:{taken.getsockname()[1]}"
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    with writing(loaded, folder) as home:
+    with taken, writing(loaded, folder) as home:
         if pending(home.log.store.folder) is not None:
             log.warning("forgetting somebody was interrupted: stop this, run `millrace forget %s`, and serve again", system)
+        publications = Publications(folder)
+        for left in delete_owed(publications, online):
+            log.warning("%s", left)
         engine = Engine(loaded, home)
         if store is not None:
+            publications.note(loaded.name, store.place(online))
             engine.lead(partial(store.publish, online, loaded))
-        step = Operator(engine).step if operate else _only_reload(engine)
+        step = Operator(engine).step if operate else only_reload(engine)
         operated = repeating(OPERATE_EVERY_S, "operator", lambda: step(engine.clock.now()))
         with operated, repeating(TIDY_EVERY_S, "compaction", lambda: _tidy(home, engine)):
-            _announce(loaded, folder, f"http://{host}:{port}", operate)
-            run(create_app(engine, closed=beyond), host, port)
+            announce(loaded, f"{url}, its log and models in {folder}" + (", operated" if operate else ""), url)
+            if workers > 1:
+                by_workers(engine, home, taken, Post(system, str(folder), beyond, workers, str(token_file or ""), tls))
+            else:
+                app = create_app(engine, closed=beyond, lasting=True)
+                run(taking(app, engine, home, token_file), on_socket(taken.fileno(), tls), app.state.drain)
+
+
+def serve_replica(
+    system: str,
+    folder: Path,
+    host: str,
+    port: int,
+    *,
+    online: str,
+    owner: str,
+    token_file: Path | None,
+    workers: int,
+    tls: Tls | None = None,
+) -> None:
+    """Serve a system on a view that its owner publishes; see `replicas.replica`.
+
+    Raises:
+        BadInput: An option is missing or wrong, or others can reach the address and nobody has a key.
+    """
+    if not (online and owner and token_file is not None):
+        raise BadInput("a replica needs --replica with --online, --owner and --token-file: where it reads, and who logs what it decides")
+    if workers > 1:
+        raise BadInput("a replica is one process: start another one beside it, on a port of its own", "workers")
+    if beyond := not is_loopback(host):
+        refuse_keyless(folder, host)
+    replica(
+        system, folder, host, port, online, owner, token_file, beyond, tls, lambda loaded, url: announce(loaded, f"{url}, a replica", url)
+    )
 
 
 def is_loopback(host: str) -> bool:
@@ -97,24 +149,6 @@ def refuse_keyless(folder: Path, host: str) -> None:
             raise BadInput(f"{host} can be reached from other machines and there is no key: make one with millrace keys add NAME", "host")
 
 
-def store_of(url: str) -> Any:
-    """Return the adapter of a URL: of an online view, chosen by the scheme."""
-    scheme = url.partition("://")[0]
-    if scheme not in _STORES:  # what was written may hold a password, so it is not repeated
-        raise BadInput(f"--online takes a URL that begins with {', '.join(f'{one}://' for one in _STORES)}", "online")
-    return import_module(f"millrace.adapters.{_STORES[scheme]}.online")
-
-
-_STORES = {"redis": "redis", "rediss": "redis", "unix": "redis"}
-
-
-def _only_reload(engine: Engine) -> Callable[[int], list[str]]:
-    def step(_: int) -> list[str]:
-        return [f"{engine.standing.champion} serves"] if engine.reload() else []
-
-    return step
-
-
 def _tidy(home: Home, engine: Engine) -> list[str]:
     """Compact the log, drop what it no longer keeps, and save a snapshot: a start after a crash replays minutes, not the whole log."""
     done, dropped = tidy(engine.loaded, home.log, engine.clock.now(), _SLICE)
@@ -123,36 +157,11 @@ def _tidy(home: Home, engine: Engine) -> list[str]:
     return moved + [f"dropped {rows:,} {stream}, no longer kept" for stream, rows in dropped.items()]
 
 
-@contextmanager
-def repeating(seconds: float, name: str, step: Callable[[], list[str]]) -> Iterator[None]:
-    """Call a step every so many seconds, in a thread, while the block runs, and log what it says it did.
-
-    What it raises is logged, and it is called again: an operator that fails once must not leave a system unwatched.
-    """
-    ended = threading.Event()
-
-    def work() -> None:
-        while not ended.wait(seconds):
-            try:
-                for said in step():
-                    log.info("%s", said)
-            except Exception:
-                if not ended.is_set():  # what it stood on is closed by now
-                    log.exception("the %s failed; it is tried again in %g s", name, seconds)
-
-    thread = threading.Thread(target=work, name=f"millrace-{name}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(timeout=_PATIENCE_S)
-
-
-def _announce(loaded: Loaded, folder: Path, url: str, operate: bool) -> None:
+def announce(loaded: Loaded, where: str, url: str) -> None:
+    """Print where a system is served, and what it answers."""
     out = console()
     request = loaded.system.request.__name__
-    out.print(f"{loaded.name} on {url}, its log and models in {folder}" + (", operated" if operate else ""))
+    out.print(f"{loaded.name} on {where}")
     for method, path, what in _ROUTES:
         out.print(f"  {method:<5}{url}{path:<28}{what.format(request=request)}")
     out.print("Ctrl-C ends it; what was accepted is finished first.")

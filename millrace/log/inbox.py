@@ -142,17 +142,20 @@ def _positions(db: sqlite3.Connection, span: Span) -> tuple[int, int]:
 
 
 def _position(db: sqlite3.Connection, key: Key) -> int:
-    """Return the last position of the inbox whose key is not after a key, 0 when there is none: a binary search instead of an index."""
-    low, high = 0, db.execute("SELECT max(position) FROM inbox").fetchone()[0] or 0
+    """Return the last position of the inbox whose key is not after a key, 0 when there is none.
+
+    A search instead of an index: backwards in doubling steps, as what is asked for is mostly among the last, then by halves.
+    """
+    step, low, high = 0, 0, db.execute("SELECT max(position) FROM inbox").fetchone()[0] or 0
     while low < high:
-        middle = (low + high + 1) // 2
+        middle = max((low + high + 1) // 2, high - step)
         position, known = db.execute(
             "SELECT position, known FROM inbox WHERE position >= ? ORDER BY position LIMIT 1", (middle,)
         ).fetchone()
         if (known, position) <= key:
             low = position
         else:
-            high = middle - 1
+            high, step = middle - 1, 2 * step + 1
     return low
 
 

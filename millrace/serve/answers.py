@@ -143,12 +143,14 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         release: What serves; null before the first release.
         candidate: What is being rolled out beside it, if anything.
         following: Why what follows the online view (what publishes it to Redis) does not; empty when all do, or nothing follows it.
+        left_out: The sources, models and policies that are left out for failing or being late again and again, until they answer once.
     """
 
     system: str
     release: str | None
     candidate: str | None
     following: list[str] = []
+    left_out: list[str] = []
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -9,12 +9,12 @@ import numpy as np
 from millrace.decision import Decision
 from millrace.errors import MillraceError, NotFound
 from millrace.loaded import Loaded
-from millrace.log.log import Log
 from millrace.models.declare import POSITION, Model
 from millrace.policy.pipeline import Pipeline
 from millrace.policy.stages import Score
 from millrace.serve.answers import Explanation, Reason, Taken
 from millrace.serve.bodies import plain
+from millrace.serve.deciding import Records
 from millrace.serve.naming import feature_names
 from millrace.serve.release import Versions
 from millrace.stores.releases import Releases
@@ -27,7 +27,7 @@ _ROWS = {"candidate", "source", "score", "propensity", "features", "heads"}
 """What an explanation says per row, not per decision."""
 
 
-def found(loaded: Loaded, log: Log, decision: str) -> tuple[Decision, Any]:
+def found(loaded: Loaded, log: Records, decision: str) -> tuple[Decision, Any]:
     """Return a decision and the request it answers.
 
     Raises:
@@ -39,7 +39,7 @@ def found(loaded: Loaded, log: Log, decision: str) -> tuple[Decision, Any]:
     return record, log.find(loaded.system.request, decision)
 
 
-def explain(loaded: Loaded, log: Log, releases: Releases, versions: Versions, decision: str) -> Explanation:
+def explain(loaded: Loaded, log: Records, releases: Releases, versions: Versions, decision: str) -> Explanation:
     """Return a decision with, for each row taken, what was known of it and the strongest reasons behind its score.
 
     A reason is a feature's own share of the first outcome's raw score (log-odds for a probability, before calibration); with all others
@@ -80,7 +80,8 @@ def _reasons(loaded: Loaded, releases: Releases, versions: Versions, record: Dec
     if model is None or not record.release:
         raise NotFound(f"{record.policy} has no model: it scores by rule, or not at all")
     version: Any = versions.load(releases.get(record.release).versions[loaded.name_of(model)])
-    version = getattr(version, "inner", version)  # a calibrated version keeps the order of the one it wraps, which has the reasons
+    while hasattr(version, "inner"):  # a calibrated or distilled version keeps the order of the one it holds, which has the reasons
+        version = version.inner
     if not hasattr(version, "contributions"):
         raise NotFound(f"{type(model.learner).__name__} does not say what each feature adds")
     rows = {one.column: _column(record.features[one.column]) for one in model.features if one.column in record.features}

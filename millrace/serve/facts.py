@@ -21,6 +21,10 @@ ONLINE_VIEW = "online view"
 """What a decision missed that was made without what is known of its keys: a view kept elsewhere did not answer, so defaults stood in."""
 
 
+class NotInstalled(Late):
+    """Nothing is installed yet that could answer: a release is missing, and no leaf is ill."""
+
+
 @dataclass(frozen=True)
 class Installed:
     """What is installed: a release, as names and numbers.
@@ -41,15 +45,15 @@ class BoundIndex:
     """The online view's enumerations, as of one watermark."""
 
     view: Any
-    watermark: int
+    as_of: int | None
 
     def top(self, aggregate: Any, take: int) -> tuple[Array, Array]:
         """See `Index.top`."""
-        return self.view.top(aggregate, take, self.watermark)
+        return self.view.top(aggregate, take, self.as_of)
 
     def newest(self, field: Any, take: int) -> Array:
         """See `Index.newest`."""
-        return self.view.newest(field, take, self.watermark)
+        return self.view.newest(field, take, self.as_of)
 
     def having(self, field: Any, values: Array) -> tuple[Array, Array]:
         """See `Index.having`."""
@@ -62,12 +66,13 @@ class LiveFacts:
 
     Attributes:
         view: The online view, applied up to the watermark.
-        watermark: See `Facts`.
+        as_of: The watermark; None where the view itself is as of one, which it may have to ask for.
         names: The name of every declaration, by identity.
         installed: What is installed.
         load: From a version id to the version itself.
         seed: What chance derives from.
-        pools: Threads for calls with deadlines; None runs every call here, without a deadline (batches and simulations).
+        pools: Threads for calls with deadlines, and the breakers that leave out who keeps missing them; None runs every call here, without
+            either (batches and simulations).
         missed: What did not answer, in the order it was found out, by its path: `ranked`, or `ranked/nearby` inside what did answer.
         failures: Why, for the operator: (name, error) of what failed rather than being late.
         replayed: When replaying, what had not answered then: it is not asked again. None when live.
@@ -76,7 +81,7 @@ class LiveFacts:
     """
 
     view: Any
-    watermark: int
+    as_of: int | None
     names: Mapping[int, str]
     installed: Installed
     load: Callable[[str], Scorer]
@@ -89,13 +94,18 @@ class LiveFacts:
     inside: str = ""
 
     @property
+    def watermark(self) -> int:
+        """See `Facts.watermark`."""
+        return self.view.watermark if self.as_of is None else self.as_of
+
+    @property
     def index(self) -> BoundIndex:
         """See `Facts.index`."""
-        return BoundIndex(self.view, self.watermark)
+        return BoundIndex(self.view, self.as_of)
 
     def lookup(self, features: Sequence[Any], d: Decisions) -> dict[str, Array]:
         """See `Facts.lookup`."""
-        return completed(features, self.view.lookup(plain(features), d, self.watermark), self._learned)
+        return completed(features, self.view.lookup(plain(features), d, self.as_of), self._learned)
 
     def _learned(self, one: Learned, rows: Columns) -> Array:
         version = self.installed.versions.get(self.name(one.model))
@@ -109,14 +119,14 @@ class LiveFacts:
         """See `Facts.version`."""
         version = self.installed.versions.get(self.name(model))
         if version is None:
-            raise Late(f"no version of {self.name(model)} is installed yet")
+            raise NotInstalled(f"no version of {self.name(model)} is installed yet")
         return self.load(version)
 
     def threshold(self, chooser: Any, action: str) -> float:
         """See `Facts.threshold`."""
         found = self.installed.thresholds.get(f"{self.name(chooser)}/{action}")
         if found is None:
-            raise Late(f"the threshold of {self.name(chooser)} for {action!r} has not been learned yet")
+            raise NotInstalled(f"the threshold of {self.name(chooser)} for {action!r} has not been learned yet")
         return found
 
     def pinned(self, release: Mapping[Any, Any]) -> LiveFacts:
@@ -156,14 +166,37 @@ class LiveFacts:
 
     def _side_by_side(self, pools: Pools, calls: Mapping[str, Callable[[Facts], Any]], within: Mapping[str, str | None]) -> dict[str, Any]:
         started = time.monotonic()
-        inner = {name: self._within(name, self._until(started, within.get(name))) for name in calls}
-        bound = {name: _bound(call, inner[name]) for name, call in calls.items()}
+        asked = {name: call for name, call in calls.items() if pools.breakers.lets(self.inside + name, started)}
+        inner = {name: self._within(name, self._until(started, within.get(name))) for name in asked}
+        bound = {name: _bound(call, inner[name]) for name, call in asked.items()}
         depth = self.inside.count("/")
         running = {name: pools.submit(depth, call) for name, call in bound.items()}
         got: dict[str, Any] = {}
-        for name, future in running.items():
-            self._take(got, name, inner[name], lambda name=name, future=future: _result(future, bound[name], inner[name].deadline))
+        for name in calls:
+            if name in asked:
+                self._take(
+                    got, name, inner[name], lambda name=name: self._healthy(pools, name, running[name], bound[name], inner[name].deadline)
+                )
+            else:  # a breaker is open: a miss like any other
+                self.missed.append(self.inside + name)
         return got
+
+    def _healthy(self, pools: Pools, name: str, future: Future[Any], call: Callable[[], Any], deadline: float | None) -> Any:
+        """Return what a call on another thread answers, and tell its breaker what came of it."""
+        path, breakers = self.inside + name, pools.breakers
+        try:
+            answer = _result(future, call, deadline)
+        except NotInstalled:
+            raise
+        except BaseException:
+            # Who is late because the caller's time ran out was perhaps asked too late: its own time says whether it is ill.
+            if deadline is None or future.done() or self.deadline is None or deadline < self.deadline:
+                breakers.failed(path, time.monotonic())
+            if future.running():
+                future.add_done_callback(breakers.abandoned(path))
+            raise
+        breakers.succeeded(path)
+        return answer
 
     def _within(self, name: str, deadline: float | None) -> LiveFacts:
         """Return the facts of a call: with a deadline, and misses of its own that count only if it answers."""

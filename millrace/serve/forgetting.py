@@ -40,6 +40,8 @@ def _quiet(_said: str, _done: int, _all: int) -> None:
 def forget(home: Home, who: Who, now: int, progress: Progress = _quiet) -> Tombstone | None:
     """Remove somebody from everything a system keeps; when this returns, no file of its folder holds a byte of the id.
 
+    Of unfinished backfills, wherever they lie, what they have put aside is removed: they begin anew.
+
     Whatever a crash interrupts is finished by calling this again, for the same person or for another. Records of the person that come
     afterwards are new: they are kept like any other.
 
@@ -66,9 +68,12 @@ def forget(home: Home, who: Who, now: int, progress: Progress = _quiet) -> Tombs
 def _finish(home: Home, intent: Intent, progress: Progress) -> Tombstone | None:
     store, who = home.log.store, intent.who
     home.drop_snapshots()  # a view is rebuilt from the log; before the records go, so that none can bring them back
+    intent = log_forget.remove(store, intent, progress)
     for left in home.folder.glob("backfill-*"):  # what a training that died was computing with
         shutil.rmtree(left, ignore_errors=True)
-    intent = log_forget.remove(store, intent, progress)
+    for spill in home.spills.reachable():  # after the records are gone: what is begun from now on does not meet them
+        progress(f"removing what a backfill put aside in {spill}", 0, 1)
+        home.spills.remove(spill)
     intent = msgspec.structs.replace(intent, versions=sorted({*intent.versions, *versions_naming(home.database, home.folder, who.id)}))
     log_forget.note(store, intent)
     progress("clearing what was deleted", 0, 3)

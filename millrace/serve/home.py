@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from millrace.errors import Conflict
+from millrace.errors import BadInput, Conflict
 from millrace.features.online import OnlineView
 from millrace.features.plan import Plan
 from millrace.features.snapshot import restore, snapshot
+from millrace.features.streamed import needed
 from millrace.loaded import Loaded
 from millrace.log.log import Log
 from millrace.stores.audit import Audit
 from millrace.stores.database import Database, open_database
+from millrace.stores.halts import Halts
 from millrace.stores.journal import Journal
 from millrace.stores.registry import Registry
 from millrace.stores.releases import Releases
 from millrace.stores.snapshots import Snapshots
+from millrace.stores.spills import Spills
 from millrace.stores.tombstones import Tombstones
 
 log = logging.getLogger("millrace.serve")
@@ -27,7 +32,7 @@ class Home:
 
     Args:
         folder: Where; made if need be. Holds `log/`, and beside it the keys of what is private in it, `millrace.db`, `versions/`,
-            `snapshots/` and `tombstones.jsonl`.
+            `snapshots/`, `halts.jsonl` and `tombstones.jsonl`.
         loaded: The system.
         read_only: Only read the log; several readers may stand beside the one writer.
     """
@@ -41,7 +46,9 @@ class Home:
         self.releases = Releases(self.database)
         self.journal = Journal(self.database)
         self.audit = Audit(self.database)
+        self.halts = Halts(folder)
         self.tombstones = Tombstones(folder)
+        self.spills = Spills(folder)
         self._snapshots = Snapshots(folder / "snapshots" / loaded.name)
 
     def view(self, plan: Plan) -> tuple[OnlineView, int | None]:
@@ -60,6 +67,28 @@ class Home:
                 log.info("%s", other)
         return OnlineView(plan), None
 
+    def caught_up(self, plan: Plan, until: int | None = None) -> OnlineView:
+        """Return the online view brought up to the log: from the last snapshot if it fits, else from the beginning.
+
+        Args:
+            plan: What it keeps.
+            until: Only what became known before this instant, microseconds since 1970 UTC; by default all.
+        """
+        view, after = self.view(plan)
+        try:
+            self._catch_up(view, after, until)
+        except BadInput:
+            # History was imported behind the snapshot: what it holds is no longer the beginning of the log.
+            view = OnlineView(plan)
+            self._catch_up(view, None, until)
+        return view
+
+    def _catch_up(self, view: OnlineView, after: int | None, until: int | None) -> None:
+        if view.plan.streams:
+            read = needed(view.plan)
+            for batch in self.log.replay(after_position=after, known_until=until, streams=view.plan.streams, fields=read):
+                view.apply(batch)
+
     def save(self, view: OnlineView) -> None:
         """Save a view, so that the next start replays only what came since."""
         self._snapshots.save(snapshot(view), {"position": view.position})
@@ -73,4 +102,33 @@ class Home:
     def close(self) -> None:
         """Let go of the log and the database."""
         self.log.close()
+        self.database.close()
+
+
+@dataclass(frozen=True)
+class Outpost:
+    """What a replica keeps on a machine that has no log: a copy of the folder as far as what was released goes.
+
+    Attributes:
+        log: Looks records up where the log is.
+        database: The copy of `millrace.db`.
+        registry: The versions in it.
+        releases: The releases in it.
+        halts: The halts in it.
+    """
+
+    log: Any
+    database: Database
+    registry: Registry
+    releases: Releases
+    halts: Halts
+
+    @classmethod
+    def at(cls, folder: Path, log: Any) -> Outpost:
+        """Open the copy in a folder."""
+        database = open_database(folder)
+        return cls(log, database, Registry(database, folder), Releases(database), Halts(folder))
+
+    def close(self) -> None:
+        """Let go of the database."""
         self.database.close()

@@ -8,6 +8,7 @@ import msgspec
 
 from millrace.loaded import Loaded
 from millrace.schema import Event
+from millrace.serve import v2_openapi
 from millrace.serve.answers import Acknowledged, Answer, Explanation, Found, Health, Problem, Ready
 
 _REF = "#/components/schemas/{name}"
@@ -21,7 +22,8 @@ _REFUSALS = {
     "409": "An id is used again with other content.",
     "413": "The body is too large.",
     "422": "The body is wrong; `field` says where.",
-    "503": "Cannot answer now; Retry-After says when to ask again.",
+    "429": "More ask than can be answered soon; Retry-After says when to ask again.",
+    "503": "Cannot answer now, or not within the caller's time; Retry-After says when to ask again.",
 }
 
 
@@ -45,6 +47,7 @@ def document(loaded: Loaded, version: str) -> dict[str, Any]:
             "/healthz": {"get": _get("health", "Whether the process lives", "Health")},
             "/readyz": {"get": _get("ready", "What serves", "Ready")},
             "/metrics": {"get": {"operationId": "metrics", "summary": "Metrics for Prometheus", "responses": {"200": _PLAIN}}},
+            **v2_openapi.paths(_ours),
         },
         "components": {"schemas": components},
     }
@@ -55,7 +58,7 @@ def _components(loaded: Loaded) -> dict[str, Any]:
     for name, owner in loaded.streams.items():
         _server_fills(components[name], owner)
         components[_SENT.format(name=name)] = _sent(components[name], name)
-    answers = [Answer, Acknowledged, Found, Explanation, Health, Ready, Problem]
+    answers = [Answer, Acknowledged, Found, Explanation, Health, Ready, Problem, *v2_openapi.CLASSES]
     _, ours = msgspec.json.schema_components(answers, ref_template=_REF.format(name=_OURS))
     return {**components, **{_OURS.format(name=name): schema for name, schema in ours.items()}}
 
@@ -113,7 +116,7 @@ def _post(name: str, summary: str, body: dict[str, Any], answer: dict[str, Any],
         "operationId": name,
         "summary": summary,
         "requestBody": content,
-        "responses": _responses(answer, "409", "413", "422", "503", *refusals),
+        "responses": _responses(answer, "409", "413", "422", "429", "503", *refusals),
     }
 
 

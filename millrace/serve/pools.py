@@ -1,4 +1,4 @@
-"""Threads for calls that may be abandoned: a call that hangs costs its thread, and nothing else."""
+"""Threads for calls that may be abandoned: a call that hangs costs its thread, and a leaf that keeps hanging is not called."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeAlias
+
+from millrace.serve.breakers import Breakers
 
 _WORKERS = 16
 """How many calls of one depth run at a time."""
@@ -18,9 +20,13 @@ class Pools:
     """Threads for the calls of `attempt`, a pool per depth: a call waits only for calls deeper than itself, so none waits for ever.
 
     The threads are daemons: one that hangs does not keep the process from ending.
+
+    Attributes:
+        breakers: What is known of the health of who is called.
     """
 
     def __init__(self) -> None:
+        self.breakers = Breakers()
         self._pools: dict[int, _Pool] = {}
         self._is_open = True
         self._lock = threading.Lock()

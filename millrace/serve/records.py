@@ -29,7 +29,7 @@ def recorded(loaded: Loaded) -> dict[str, tuple[str, ...]]:
 
 
 def records(
-    d: Decisions, *, system: str, release: str, watermark: int, missed: Sequence[str], kept: Mapping[str, tuple[str, ...]]
+    d: Decisions, *, system: str, release: str, watermark: int, missed: Sequence[str], kept: Mapping[str, tuple[str, ...]], took_us: int = 0
 ) -> list[Decision]:
     """Return one record per request, in their order.
 
@@ -40,6 +40,7 @@ def records(
         watermark: What they were decided as of.
         missed: What did not answer in time for any of them; an experiment has noted in the requests' `missed` what its arms went without.
         kept: By policy name, the columns of features and heads that it read: those are recorded, as served.
+        took_us: How long it took, where one was decided alone; 0 where nobody looked.
     """
     n = size(d.requests)
     order, starts, taken = _order(d)
@@ -70,6 +71,7 @@ def records(
                 answer=own.get("answer", ""),
                 missed=[*missed, *own.get("missed", ())],
                 shadow=own.get("shadow", []),
+                took_us=took_us,
                 taken=last - first,
                 candidate=lists["candidate"][first:end],
                 source=lists["source"][first:end] if "source" in lists else [],

@@ -9,16 +9,19 @@ from typing import Any
 from millrace.decision import Policy, Scorer
 from millrace.errors import MillraceError
 from millrace.loaded import Loaded
-from millrace.policy.wrappers import Canary
+from millrace.policy.wrappers import Canary, Experiment, Pinned, Shadow
 from millrace.schema import Field
 from millrace.serve.facts import Installed
 from millrace.stores.registry import Registry
 from millrace.stores.release import Release
 from millrace.stores.releases import Releases
-from millrace.stores.standing import Standing
+from millrace.stores.standing import Rollout, Standing
 from millrace.walk import digest
 
 log = logging.getLogger("millrace.serve")
+
+SHADOWED = "shadowed"
+"""The arm of a decision that a candidate was asked for as well, and did not answer."""
 
 
 class Versions:
@@ -68,13 +71,26 @@ def installed(release: Release | None, versions: Versions) -> Installed:
 def serving(loaded: Loaded, releases: Releases, versions: Versions, standing: Standing) -> tuple[Policy, Installed, dict[int, str]]:
     """Return the policy that serves a standing, what is installed under it, and the names of the wrappers made for it."""
     champion = installed(releases.get(standing.champion) if standing.champion else None, versions)
-    policy = loaded.system.policy
-    if standing.rollout is None or standing.rollout.share <= 0:
-        return policy, champion, {}
-    candidate = installed(releases.get(standing.rollout.release), versions)
+    if standing.rollout is None:
+        return loaded.system.policy, champion, {}
+    policy, names = _beside(loaded, installed(releases.get(standing.rollout.release), versions), standing.rollout)
+    return policy, champion, names
+
+
+def _beside(loaded: Loaded, candidate: Installed, under_way: Rollout) -> tuple[Policy, dict[int, str]]:
+    """Return the policy with a candidate beside the champion: it answers its share, or none and shadows it."""
+    policy, unit = loaded.system.policy, rollout_unit(loaded)
     pinned: dict[Any, Any] = {**candidate.versions, **candidate.thresholds}
-    wrapped = rollout(loaded).wrap(policy, pinned, candidate.release, standing.rollout.share, rollout_unit(loaded))
-    return wrapped, champion, {id(wrapped): f"rollout of {candidate.release}"}
+    if under_way.share > 0:
+        wrapped = rollout(loaded).wrap(policy, pinned, candidate.release, under_way.share, unit)
+        return wrapped, {id(wrapped): f"rollout of {candidate.release}"}
+    share = float(under_way.data.get("share", 0.0))
+    if share <= 0:
+        return policy, {}
+    shadow = Pinned(policy, pinned, candidate.release)
+    arms = {"alone": policy, SHADOWED: Shadow(policy, shadow, str(under_way.data["within"]))}
+    made = Experiment(arms, unit=unit, shares=(1 - share, share))
+    return made, {id(made): f"shadowing by {candidate.release}", id(shadow): candidate.release}
 
 
 def rollout(loaded: Loaded) -> Canary:

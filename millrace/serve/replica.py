@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import closing
 from typing import Any, Protocol
 
 from millrace.decision import Decision, Decisions
-from millrace.errors import Late, Unavailable
+from millrace.errors import Late, MillraceError, Unavailable
+from millrace.features.defaults import DefaultsUsed
 from millrace.loaded import Loaded
-from millrace.serve.facts import LiveFacts
-from millrace.serve.home import Home
+from millrace.log.appending import Receipt
+from millrace.schema import Request
+from millrace.serve.breakers import State
+from millrace.serve.clock import Clock
+from millrace.serve.current import current
+from millrace.serve.deciding import MOST_FAILURES, Dwelling, decide
+from millrace.serve.facts import Installed, LiveFacts
 from millrace.serve.pools import Pools
 from millrace.serve.records import recorded, records
-from millrace.serve.release import Versions, serving
+from millrace.serve.release import Versions
+from millrace.serve.timed import TimedFacts, sources_of
+from millrace.serve.timing import DECIDE, RECORD, VIEW, Spans
+from millrace.stores.halts import Halt
 from millrace.stores.standing import Standing
-from millrace.types import Columns
+from millrace.types import Columns, size
 
 
 class Cut(Protocol):
@@ -31,6 +44,10 @@ class Cut(Protocol):
         """What could not be answered and stood at its default, so far."""
         ...
 
+    def close(self) -> None:
+        """Be done with it: a view that stands still meanwhile moves on."""
+        ...
+
 
 class PublishedView(Protocol):
     """A view that another process publishes."""
@@ -40,66 +57,163 @@ class PublishedView(Protocol):
         """Why it could not be read of late; "" when it could."""
         ...
 
+    @property
+    def defaults_used(self) -> DefaultsUsed:
+        """See `OnlineView.defaults_used`."""
+        ...
+
     def cut(self) -> Cut:
-        """Return it as of the latest instant that it can be read as of."""
+        """Return it as of the latest instant that it can be read as of; whoever takes it closes it.
+
+        Raises:
+            Unavailable: It cannot be read, and what depends on it had better not be decided.
+        """
+        ...
+
+
+class Taker(Protocol):
+    """Takes records to whoever owns the log; see `handing.Owner`."""
+
+    def submit(self, items: Sequence[Any]) -> Future[Receipt]:
+        """See `Decider.submit`."""
+        ...
+
+    def away(self) -> str:
+        """Return why it takes no records just now; "" when it does."""
+        ...
+
+    def close(self) -> None:
+        """Hand over what waits, and end."""
         ...
 
 
 class Replica:
-    """Decides as an engine would that stands where the published view stands.
+    """Decides as an engine would that stands where the published view stands. See `Decider`.
 
-    Whoever owns the log must be given what is decided, with its request, before it counts: see `Engine.ingest`.
+    What `answer` decides counts once the owner of the log has taken it, with its request: `decide` sees to that.
 
     Args:
         loaded: The system.
         home: Its folder, or a copy of what was released: models and releases are read there.
-        view: The view, such as `adapters.redis.online.read` gives.
+        view: The view, such as `adapters.redis.online.read` gives; closed by whoever opened it.
+        owner: Takes records to the owner of the log; without one nothing can be logged. Closed with the replica.
         patient: Run without deadlines.
         seed: What every draw derives from: that of the engine, so that both draw alike.
     """
 
-    def __init__(self, loaded: Loaded, home: Home, view: PublishedView, *, patient: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self, loaded: Loaded, home: Dwelling, view: PublishedView, owner: Taker | None = None, *, patient: bool = False, seed: int = 0
+    ) -> None:
         self.loaded = loaded
         self.home = home
         self.view = view
+        self.clock = Clock()
+        self._owner = owner
         self.versions = Versions(loaded, home.registry)
-        self.failures: list[tuple[str, str]] = []
+        self.failures: deque[tuple[str, str]] = deque(maxlen=MOST_FAILURES)
         self._seed = seed
         self._pools = None if patient else Pools()
         self._kept = recorded(loaded)
-        self._lock = threading.Lock()
+        self._sources = sources_of(loaded)
+        self._lock, self._reloading = threading.Lock(), threading.Lock()
         self.standing = Standing(system=loaded.name)
+        self.halt: Halt | None = None
+        self._installed = Installed()
         self.reload()
 
     def reload(self) -> bool:
         """Install what the releases say now; return whether anything changed."""
-        standing = self.home.releases.standing(self.loaded.name)
-        policy, what, names = serving(self.loaded, self.home.releases, self.versions, standing)
-        changed = standing.revision != self.standing.revision
-        with self._lock:
-            self.standing, self._policy, self._installed = standing, policy, what
-            self._names = {**self.loaded.names, **names}
+        with self._reloading:
+            home, held = self.home, (self.standing, self._installed)
+            now = current(self.loaded, home.releases, home.halts, self.versions, *held)
+            changed = now.differs(self.standing, self.halt)
+            with self._lock:
+                self.standing, self.halt, self._policy, self._installed = now.standing, now.halt, now.policy, now.installed
+                self._names = {**self.loaded.names, **now.names}
+        if changed and self._pools is not None:
+            self._pools.breakers.reset()
         return changed
 
-    def answer(self, requests: Columns) -> list[Decision]:
+    def answer(self, requests: Columns, spans: Spans | None = None) -> list[Decision]:
         """Decide as of the latest instant published; without a view to read, as if nothing were known, and say so in `missed`.
+
+        See `Decider.answer`.
 
         Raises:
             Unavailable: Neither the policy nor any fallback could answer.
         """
+        spans = spans or Spans()
         with self._lock:
             policy, what, names = self._policy, self._installed, self._names
-        cut = self.view.cut()
-        facts = LiveFacts(cut, cut.watermark, names, what, self.versions.load, self._seed, self._pools)
-        try:
-            decided: Decisions = policy.decide(requests, facts)
-        except Late as late:
-            raise Unavailable(f"{self.loaded.name} cannot answer: {late}") from late
+        with closing(self.view.cut()) as cut:
+            facts = LiveFacts(cut, None, names, what, self.versions.load, self._seed, self._pools)
+            spans.lap(VIEW)
+            began = time.perf_counter_ns()
+            try:
+                decided: Decisions = policy.decide(requests, TimedFacts(facts, spans, self._sources))
+            except Late as late:
+                raise Unavailable(f"{self.loaded.name} cannot answer: {late}") from late
+            finally:
+                spans.lap(DECIDE)
+            took_us = (time.perf_counter_ns() - began) // 1000
+            watermark = cut.watermark
         self.failures.extend(facts.failures)
         missed: list[Any] = [*facts.missed, *cut.missed]
-        return records(decided, system=self.loaded.name, release=what.release, watermark=cut.watermark, missed=missed, kept=self._kept)
+        is_timed = self._pools is not None and self.standing.rollout is not None and size(requests) == 1
+        made = {"release": what.release, "watermark": watermark, "missed": missed, "kept": self._kept}
+        written = records(decided, system=self.loaded.name, **made, took_us=took_us if is_timed else 0)
+        spans.lap(RECORD)
+        return written
+
+    def submit(self, items: Sequence[Any]) -> Future[Receipt]:
+        """Hand records to the owner of the log; the future gives their receipt, or an error as of `ingest`.
+
+        Raises:
+            Unavailable: Nobody owns the log here, or too many records wait for its owner.
+        """
+        if self._owner is None:
+            raise Unavailable(f"{self.loaded.name} has no owner of its log here: name one with --owner")
+        return self._owner.submit(items)
+
+    def ingest(self, items: Sequence[Any]) -> Receipt:
+        """Log events and entities durably; when it returns, decisions made on a view of the log see them.
+
+        Raises:
+            BadInput: An event is from the future or malformed; nothing of the batch is stored.
+            Conflict: An id is reused with other content; nothing of the batch is stored.
+            Unavailable: The owner of the log did not say in time that they are on disk.
+        """
+        return self.submit(items).result()
+
+    def decide(self, requests: Sequence[Request]) -> list[Decision]:
+        """Decide and log; when it returns, the decisions are on disk. See `deciding.decide`."""
+        return decide(self, requests)
+
+    @property
+    def installed(self) -> Installed:
+        """What the champion release has installed: the versions that decide."""
+        return self._installed
+
+    @property
+    def troubles(self) -> list[str]:
+        """Why the view could not be read of late; nothing when it could."""
+        return [self.view.trouble] if self.view.trouble else []
+
+    def breakers(self) -> dict[str, State]:
+        """Return the state of each leaf that failed or was late of late."""
+        return self._pools.breakers.states() if self._pools is not None else {}
+
+    def away(self) -> str:
+        """Return why it cannot decide, or not log, just now; "" when it can."""
+        try:
+            self.view.cut().close()
+        except MillraceError as error:
+            return str(error)
+        return self._owner.away() if self._owner is not None else ""
 
     def close(self) -> None:
-        """Let calls under way end."""
+        """Finish what was accepted, and let calls under way end."""
+        if self._owner is not None:
+            self._owner.close()
         if self._pools is not None:
             self._pools.close()

@@ -14,7 +14,7 @@ import pytest
 from millrace.cli.scaffold import scaffold
 from tests.adapters.private_redis import PrivateRedis
 from tests.cli.test_serving import ENDS_WITHIN_S, ITEM, answer, millrace, server
-from tests.serve.test_workers import decide, until
+from tests.serve.callers import decide, readiness, until
 
 pytestmark = pytest.mark.server
 
@@ -55,7 +55,7 @@ def test_replica_decides_on_the_view_in_redis_and_its_decisions_are_logged_by_th
     with server(here, *shared, "--workers", workers) as (owner, owning):
         owner.post("/v1/events", json=[ITEM])
         with replica(there, *shared, "--owner", str(owner.base_url)) as (client, _):
-            until(lambda: client.get("/readyz").status_code == 200, "the replica is never ready")
+            until(lambda: readiness(client)[0] == 200, "the replica is never ready")
             until(lambda: "mug" in _taken(client, owner), "the replica never sees the item")
             told = decide(client, "visit", "bob")
             assert decide(owner, "visit", "bob") == told, "the owner answers a retry with it"
@@ -72,7 +72,7 @@ def test_replica_decides_on_the_view_in_redis_and_its_decisions_are_logged_by_th
             port = str(owner.base_url.port)
             again = millrace(here, "serve", "shop.py", "--port", port, *shared, "--workers", workers)
             try:
-                until(lambda: client.get("/readyz").status_code == 200, "it does not heal")
+                until(lambda: readiness(client)[0] == 200, "it does not heal")
                 assert decide(client, "visit", "bob") == told
                 assert decide(client, "afterwards", "bob")["id"] == "afterwards"
             finally:
@@ -101,8 +101,8 @@ def test_replica_that_shows_another_token_is_told_so(tmp_path, redis):
         server(tmp_path, "--online", redis.url, "--token-file", "ours") as (owner, _),
         replica(tmp_path, "--online", redis.url, "--token-file", "theirs", "--owner", str(owner.base_url), "--home", "copy") as (client, _),
     ):
-        refused = until(lambda: (got := client.get("/readyz")).status_code == 503 and got, "it is ready")
-        assert "--token-file" in refused.json()["error"]["message"]
+        until(lambda: "--token-file" in readiness(client)[1], "it is not told")
+        assert readiness(client)[0] == 503
         assert client.post("/v1/decide", json={"user": "ada"}).status_code == 503
 
 

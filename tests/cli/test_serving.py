@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -26,14 +27,14 @@ HOUSE = str(Path(__file__).parents[2])
 
 
 @contextmanager
-def server(folder: Path, *options: str) -> Iterator[tuple[httpx.Client, "subprocess.Popen[str]"]]:
+def server(folder: Path, *options: str, verify: Any = True) -> Iterator[tuple[httpx.Client, "subprocess.Popen[str]"]]:
     """Run `millrace serve` on a free port; ended by SIGTERM."""
     process = millrace(folder, "serve", "shop.py", "--port", "0", *options)
     try:
         first = process.stdout.readline()
-        found = re.search(r"http://[\d.:]+", first)
+        found = re.search(r"https?://[\d.:]+", first)
         assert found, first + process.stderr.read()
-        with httpx.Client(base_url=found[0], timeout=30) as client:
+        with httpx.Client(base_url=found[0], timeout=30, verify=verify) as client:
             wait_for(client)
             yield client, process
     finally:

@@ -1,13 +1,8 @@
 """A club's folder full of people, and what is left of them: for the tests of forgetting.
 
-Run as a module it forks children that forget and are killed: it reads lines of "FOLDER N" (the child kills itself before the n-th line
-executed of the code that forgets; 0 is never) and answers how the child ended.
+Run as a module it forks children that forget and are killed: it answers lines of "FOLDER N".
 """
 
-import os
-import signal
-import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +32,7 @@ from millrace.stores.tombstones import Tombstone
 from millrace.stores.versions import Lineage
 from millrace.types import MINUTE, SECOND, moment, objects
 from millrace.walk import digest
+from tests.killing import answer
 
 NOW = 1_767_268_800_000_000
 """Noon of the first of January 2026, microseconds since 1970 UTC."""
@@ -145,49 +141,6 @@ AT_WORK = (*AT_WORK, durable, database)
 """The modules whose lines are instants to be killed at."""
 
 
-def killed_at_line(folder: Path, number: int) -> int:
-    """Forget, killed before the n-th line, each counted the first two times; return how many there are."""
-    files = {module.__file__ for module in AT_WORK}
-    executed: Counter[tuple[Any, int]] = Counter()
-    lines = 0
-
-    def trace(frame: Any, event: str, argument: Any) -> Any:
-        nonlocal lines
-        if frame.f_code.co_filename not in files:
-            return None
-        place = (frame.f_code, frame.f_lineno)
-        if event == "line" and executed[place] < 2:
-            executed[place] += 1
-            lines += 1
-            if lines == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return trace
-
-    system = loaded()
-    home = Home(folder, system)
-    sys.settrace(trace)
-    forget(home, WHO, NOW + 60 * MINUTE)
-    sys.settrace(None)
-    return lines
-
-
-def main() -> None:
-    loaded()
-    for line in sys.stdin:
-        folder, number = line.split()
-        child = os.fork()
-        if not child:
-            try:
-                print("finished", killed_at_line(Path(folder), int(number)), flush=True)
-                os._exit(0)
-            except BaseException:
-                sys.excepthook(*sys.exc_info())
-            finally:
-                os._exit(1)
-        _, status = os.waitpid(child, 0)
-        if status:
-            print("killed" if os.WIFSIGNALED(status) else "failed", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    loaded()
+    answer(lambda folder: forgetting_in(Path(folder)), AT_WORK)

@@ -121,7 +121,7 @@ def test_decision_while_a_commit_is_being_acknowledged_waits_for_it(tmp_path: Pa
     """Between the application of a commit and the clock's hearing of it no watermark would be right."""
 
     class Slow(Clock):
-        def finish(self, last: int) -> None:
+        def finish(self, last: int = 0) -> None:
             applied.set()
             answered.wait(0.1)  # longer than a decision takes that does not wait
             super().finish(last)
@@ -269,7 +269,7 @@ def test_leaf_that_hangs_costs_its_deadline_and_nothing_else(tmp_path: Path) -> 
         awake.set()
         decided = [engine.decide([ask(engine, f"then{n}", PEOPLE[n % 4])])[0] for n in range(20)]
         assert {one.policy for one in decided} <= {"ranked", "plain"}
-        assert engine.failures == []
+        assert not engine.failures
         assert verify(engine.loaded, LogHistory(engine.home.log, engine.loaded), EVER, engine.clock.now()).mismatches == ()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from millrace.errors import Late
+from millrace.serve.breakers import MOST_ABANDONED
 from millrace.serve.facts import Installed, LiveFacts
 from millrace.serve.pools import Pools
 from millrace.types import objects
@@ -232,14 +233,81 @@ def test_more_decisions_than_threads_all_get_their_answer(pools: Pools) -> None:
         assert [one.result(PATIENCE) for one in asked] == [8] * 60
 
 
-def test_leaves_that_hang_for_ever_do_not_stop_calls_without_a_deadline(pools: Pools, hang: Any) -> None:
-    """A thread cannot be stopped: when all of a depth are lost, what has no deadline runs where it was asked."""
+def test_leaf_that_hangs_for_ever_costs_few_threads_and_nobody_else(pools: Pools, hang: Any) -> None:
+    """A thread cannot be stopped: as long as two calls of a leaf hang, it is a miss at once and no third thread is lost to it."""
+    began: list[int] = []
+
+    def hangs(known: Any) -> str:
+        began.append(1)
+        return hang(known)
+
     for _ in range(40):
-        facts(pools).attempt({"hung": hang}, {"hung": "1ms"})
+        known = facts(pools)
+        assert known.attempt({"hung": hangs, "bounded": answer(3)}, {"hung": "1ms", "bounded": LONG}) == {"bounded": 3}
+        assert (known.missed, known.failures) == (["hung"], [])
+    assert len(began) <= MOST_ABANDONED
+
+
+def test_leaves_that_hang_for_ever_do_not_stop_calls_without_a_deadline(pools: Pools, hang: Any) -> None:
+    """When all threads of a depth are lost, each to another leaf, what has no deadline runs where it was asked."""
+    for number in range(40):
+        facts(pools).attempt({f"hung{number}": hang}, {f"hung{number}": "1ms"})
     known = facts(pools)
     assert known.attempt({"one": answer(1), "two": answer(2)}, {}) == {"one": 1, "two": 2}
     assert known.attempt({"bounded": answer(3)}, {"bounded": SOON}) == {}
     assert known.missed == ["bounded"]
+
+
+# ---- breakers
+
+
+def test_leaf_that_keeps_failing_is_left_out_and_the_miss_is_recorded_and_replayed_like_any_other(pools: Pools) -> None:
+    asked: list[int] = []
+
+    def broken(_: Any) -> int:
+        asked.append(1)
+        raise ValueError("no such column")
+
+    for _ in range(20):
+        known = facts(pools)
+        assert known.attempt({"broken": broken, "there": answer(1)}, {}) == {"there": 1}
+        assert known.missed == ["broken"]
+    assert len(asked) < 10
+    assert pools.breakers.states() == {"broken": "open"}
+    again = facts(pools, replayed=frozenset(["broken"]))
+    assert again.attempt({"broken": broken, "there": answer(1)}, {}) == {"there": 1}
+    assert again.missed == ["broken"]
+
+
+def test_breakers_know_leaves_by_their_path(pools: Pools) -> None:
+    def outer(known: Any) -> Any:
+        return known.attempt({"leaf": fail(ValueError("ill")), "other": answer(1)}, {})
+
+    for _ in range(10):
+        facts(pools).attempt({"outer": outer, "leaf": answer(2)}, {})
+    assert pools.breakers.states() == {"outer/leaf": "open"}
+
+
+def test_nothing_installed_is_no_illness(pools: Pools) -> None:
+    known = facts(pools)
+    for _ in range(20):
+        assert known.attempt({"model": lambda inner: inner.version(Declared())}, {}) == {}
+    assert pools.breakers.states() == {}
+
+
+def test_leaf_is_not_blamed_for_time_that_its_caller_had_lost(pools: Pools, hang: Any) -> None:
+    """The inner leaf has ten minutes of its own; that the outer call has none left says nothing of it."""
+    done = threading.Event()
+
+    def outer(known: Any) -> str:
+        known.attempt({"inner": hang}, {"inner": LONG})
+        done.set()
+        return "outer"
+
+    facts(pools).attempt({"outer": outer}, {"outer": SOON})
+    assert done.wait(PATIENCE)
+    assert pools.breakers.lets("outer/inner", 0.0)
+    assert pools.breakers.states().get("outer/inner", "closed") == "closed"
 
 
 def test_threads_are_kept_and_reused(pools: Pools) -> None:

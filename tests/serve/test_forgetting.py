@@ -1,8 +1,6 @@
 """A whole folder forgets: log, view, snapshots, models, database; killed at any line it can be done again; and what is left is proven."""
 
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from millrace.serve.explain import explain
 from millrace.serve.forgetting import forget, whom
 from millrace.serve.home import Home
 from millrace.types import EVER, MINUTE, moment, objects
+from tests.killing import killers
 from tests.serve.remembering import GONE, MEMBERS, NOW, TRACES, WHO, contents, fill, forgetting_in, holding, loaded, running
 from tests.serve.tiny import served
 
@@ -232,31 +231,16 @@ def test_one_that_was_interrupted_is_finished_before_another_begins(folder):
 
 
 @pytest.fixture(scope="module")
-def killers():
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.serve.remembering"],
-        cwd=Path(__file__).parents[2],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        yield process
-        process.stdin.close()
-
-
-def at_line(killers, folder, number):
-    """Forget up to a line; return the number of lines if that was beyond the last, None if it was killed."""
-    print(folder, number, file=killers.stdin, flush=True)
-    answer = killers.stdout.readline().split()
-    assert answer[0] in ("killed", "finished"), answer
-    return int(answer[1]) if answer[0] == "finished" else None
+def dying():
+    with killers("tests.serve.remembering") as made:
+        yield made
 
 
 @pytest.mark.parametrize("sample", [12, pytest.param(None, marks=pytest.mark.slow)])
-def test_killed_at_any_line_it_can_be_done_again(club, memory, killers, sample):
+def test_killed_at_any_line_it_can_be_done_again(club, memory, dying, sample):
     before = read(club)
     whole = shutil.copytree(club, memory / f"whole-{sample}")
-    lines = at_line(killers, whole, 0)
+    lines = dying.at_line(whole, 0)
     home = opened(whole)
     expected = contents(home)
     [tombstone] = home.tombstones.all()
@@ -264,7 +248,7 @@ def test_killed_at_any_line_it_can_be_done_again(club, memory, killers, sample):
     chosen = range(1, lines + 1) if sample is None else np.random.default_rng(sample).choice(lines, min(sample, lines), replace=False) + 1
     for number in chosen:
         here = shutil.copytree(club, memory / f"line-{sample}-{number}")
-        assert at_line(killers, here, number) is None, number
+        assert dying.at_line(here, number) is None, number
         assert read(here) in (before, expected), f"line {number}: all is there or nothing"
         forgetting_in(here)
         assert holding(here, *TRACES) == [], number

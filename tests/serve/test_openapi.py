@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.serve.tiny import RANK, SCORE, served
+from tests.serve.tiny import RANK, SCORE, publish_risk, served
 
 
 def references(value: Any) -> Iterator[str]:
@@ -68,7 +68,7 @@ def test_document_has_what_openapi_demands(document):
         for method, operation in item.items():
             names.append(operation["operationId"])
             assert operation["responses"]["200"]["description"], (path, method)
-            assert ("{id}" in path) == any(one["in"] == "path" and one["required"] for one in operation.get("parameters", []))
+            assert ("{" in path) == any(one["in"] == "path" and one["required"] for one in operation.get("parameters", []))
             assert ("requestBody" in operation) == (method == "post")
     assert len(set(names)) == len(names)
 
@@ -97,3 +97,30 @@ def test_document_describes_what_is_sent_and_answered(tmp_path):
         for path in ("/v1/decisions/{id}", "/v1/decisions/{id}/explain", "/healthz", "/readyz"):
             assert described(path, "get", client.get(path.replace("{id}", "look")).json()), path
         assert described("/v1/decisions/{id}", "get", client.get("/v1/decisions/none").json(), status=404)
+
+
+def test_document_describes_the_open_inference_protocol(tmp_path):
+    with served(SCORE, tmp_path) as (client, engine):
+        publish_risk(engine)
+        document = client.get("/openapi.json").json()
+        schemas = document["components"]["schemas"]
+        infer = "/v2/models/{model}/versions/{version}/infer"
+        asked = document["paths"][infer]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        sent = {"inputs": [{"name": "features", "shape": [1, 3], "datatype": "FP64", "data": [1, 2, 3]}], "outputs": [{"name": "disputed"}]}
+        assert fits(sent, asked, schemas)
+        assert not fits({"inputs": [{"name": "features"}]}, asked, schemas)
+        for path, method, body in (
+            ("/v2", "get", None),
+            ("/v2/health/live", "get", None),
+            ("/v2/health/ready", "get", None),
+            ("/v2/models/{model}", "get", None),
+            ("/v2/models/{model}/ready", "get", None),
+            ("/v2/models/{model}/versions/{version}", "get", None),
+            ("/v2/repository/index", "post", {}),
+            (infer, "post", sent),
+            (infer, "post", {"inputs": []}),
+        ):
+            there = path.format(model="risk", version=1)
+            answered = client.get(there) if method == "get" else client.post(there, json=body)
+            described = document["paths"][path][method]["responses"][str(answered.status_code)]["content"]["application/json"]["schema"]
+            assert fits(answered.json(), described, schemas), (path, answered.text)

@@ -1,5 +1,6 @@
 """Tiny systems, served: an engine on a folder, a client in front of it, and a version published by hand."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -52,7 +53,10 @@ def served(system: str, folder: Path) -> Iterator[tuple[Client, Engine]]:
         app = create_app(engine)
         caller = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://tiny")
         with start_blocking_portal() as portal, portal.wrap_async_context_manager(app.router.lifespan_context(app)):
-            yield Client(caller, portal), engine
+            client = Client(caller, portal)
+            while client.get("/readyz").status_code == 503:  # it is warming up
+                time.sleep(0.001)
+            yield client, engine
             portal.call(caller.aclose)
     finally:
         home.close()
