@@ -5,6 +5,7 @@ Everything a user's module needs is here: `from millrace import Entity, Event, R
 
 from millrace.about import VERSION
 from millrace.errors import MillraceError
+from millrace.experiments.guardrails import ActionShares, FairnessGap, Latency, Miscalibration, Misses, Reward, Scores
 from millrace.features.declare import count, feature, last, maximum, mean, minimum, ratio, total
 from millrace.features.declare_patterns import decayed, deviation, first, last_k, since, streak, variance, velocity
 from millrace.features.declare_values import distinct, median, quantile, top_k
@@ -33,6 +34,7 @@ __version__ = VERSION
 __all__ = [
     "ALS",
     "Act",
+    "ActionShares",
     "Arms",
     "Array",
     "AtMost",
@@ -47,6 +49,7 @@ __all__ = [
     "Event",
     "Experiment",
     "Factorized",
+    "FairnessGap",
     "Fallback",
     "Fresh",
     "Freshness",
@@ -54,8 +57,11 @@ __all__ = [
     "Hashing",
     "Itself",
     "Judged",
+    "Latency",
     "Logistic",
     "MillraceError",
+    "Miscalibration",
+    "Misses",
     "Model",
     "NoRepeats",
     "NotWorse",
@@ -68,7 +74,9 @@ __all__ = [
     "Ref",
     "Request",
     "Retrain",
+    "Reward",
     "Rules",
+    "Scores",
     "Shadow",
     "Shown",
     "System",

@@ -7,6 +7,7 @@ from typing import Any
 
 from millrace.checks.rule import Problem, Rule, chosen, stages
 from millrace.errors import DeclarationError, brief
+from millrace.experiments.guardrails import FairnessGap
 from millrace.features.declare import Aggregate
 from millrace.features.plan import plan, with_needs
 from millrace.loaded import Loaded
@@ -62,6 +63,8 @@ def _fields_of_the_request(loaded: Loaded) -> Iterator[Problem]:
             named.append((one, "unit", one.unit))
         elif isinstance(one, Top) and isinstance(one.n, Field):
             named.append((one, "n", one.n))
+        elif isinstance(one, FairnessGap):
+            named.append((one, "by", one.by))
     for one, argument, field in named:
         if not isinstance(field, Field) or field.owner is not request or field.via is not None:
             there = ", ".join(f"{request.__name__}.{name}" for name in field_names(request) if name != "at")

@@ -10,6 +10,8 @@ import numpy as np
 
 from millrace.cli.opening import Desk, reading
 from millrace.cli.printing import console, number, table, when
+from millrace.cli.rolling import halted, serving
+from millrace.cli.rollouts import latest
 from millrace.stores.release import Release
 from millrace.stores.standing import Standing
 
@@ -28,21 +30,15 @@ def status(system: str, folder: Path) -> None:
     """
     with reading(system, folder) as desk:
         out, standing = console(), desk.standing
-        out.print(f"{desk.loaded.name}: {_serving(desk, standing)}\n", style="bold")
-        for part in (_log(desk), _releases(desk, standing), _trainings(desk), _alerts(desk), _changes(desk)):
+        out.print(f"{desk.loaded.name}: {serving(desk, standing)}\n", style="bold")
+        for line in halted(desk):
+            out.print(f"{line}\n", style="bold red")
+        for part in (_log(desk), _releases(desk, standing), latest(desk), _trainings(desk), _alerts(desk), _changes(desk)):
             if part is not None:
                 out.print(part)
                 out.print()
         for line in _remarks(desk, standing):
             out.print(line, style="yellow")
-
-
-def _serving(desk: Desk, standing: Standing) -> str:
-    if standing.champion is None:
-        return "no release yet, its fallback answers" if desk.loaded.models else "its rules answer, there is no model"
-    if standing.rollout is None:
-        return f"{standing.champion} serves since {when(standing.at)}"
-    return f"{standing.champion} serves, {standing.rollout.release} is rolled out to {standing.rollout.share:.0%}"
 
 
 def _log(desk: Desk) -> Table:

@@ -1,105 +1,198 @@
-"""The guard of a canary: is the new release worse than the champion beside it?"""
+"""The guard of a canary: is the new release worse than the champion beside it? A function of what was observed, in its order."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
-from millrace.experiments.effect import Effect, effect
-from millrace.types import Array, Columns
+from millrace.experiments.budget import bar
+from millrace.experiments.guardrails import Guardrail
+from millrace.types import Columns
 
 _LEAST = 200
 _LEAST_UNITS = 10
-"""How many rows, by how many units, each side must have: of fewer units nobody can say how much they vary."""
-_EARLY = 4.0
-"""How many standard errors worse roll a canary back while a step is still being watched: looked at often, so far out."""
-_DUE = 2.3
-"""How many at the end of a step, looked at once."""
-_MISSES = 0.05
-"""How much larger the share of fallbacks may be."""
-_TIMES = 3.0
-"""How many times larger or smaller the share of an action may be, if it also differs by more than these:"""
-_MORE, _LESS = 0.05, 0.01
-"""A version that has learned of a new attack stops what the one before it let through, some hundredths of all; between others shares
-differ by a third. None turns away a tenth more, and none leaves alone what was acted on so far."""
+"""How many rows, by how many units, each side must have for a canary that looks as good to go on: of fewer it is not known."""
 
 
-@dataclass(frozen=True)
-class Opinion:
-    """What the guard thinks of a canary.
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """One test of one guardrail, at the moment of a verdict.
 
     Attributes:
-        healthy: Whether it may go on.
-        reason: What was seen.
-        founded: Whether enough was seen to judge it.
+        guard: What is tested.
+        champion: The champion's figure, None while it has none.
+        canary: The canary's.
+        evidence: The most that betting against "the canary is no worse" has made of 1 so far; its natural logarithm.
+        bar: What evidence takes the canary back, likewise.
+        said: What is wrong, if it reaches the bar.
     """
 
+    guard: str
+    champion: float | None
+    canary: float | None
+    evidence: float
+    bar: float
+    said: str
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the canary is proven worse here."""
+        return self.evidence >= self.bar
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the guard thinks of a canary, and on what.
+
+    Attributes:
+        until: What was known up to this instant was seen, microseconds since 1970 UTC.
+        canary: How many decisions of the canary were seen.
+        champion: How many of the champion beside it.
+        alarm: The chance that a canary no worse than its champion is ever taken back, over all tests and looks.
+        tests: Every test as it stands.
+        healthy: Whether it may stay.
+        founded: Whether enough was seen in this step for it to go on.
+        reason: Why, in a sentence.
+    """
+
+    until: int
+    canary: int
+    champion: int
+    alarm: float
+    tests: list[Judged]
     healthy: bool
-    reason: str
     founded: bool
+    reason: str
 
 
-def judge_canary(rows: Columns, reward: Array | None, unit: Array, due: bool) -> Opinion:
-    """Compare a canary with the champion on what they decided side by side.
+class Judge:
+    """Folds observations of a rollout into verdicts; the same observations in the same order give the same verdict, however parted.
 
-    Three things are compared: the share of decisions that had to fall back, the share of each action, which shows at once what outcomes
-    show after weeks, and the mean reward of the rows whose outcome is known.
+    Under the hypothesis that nothing gets worse, each unit's arm is a draw that has nothing to do with what becomes of it, and each test
+    bets on those draws: so whoever looks at any time, and acts on what is seen, is wrong with the chance of `alarm` at most. It needs no
+    law of what is observed: rates may change by the hour, and rows of one unit hang together, as a unit speaks once.
 
     Args:
-        rows: Taken rows: `arm` ("canary..." or "champion..."), `fell_back` (boolean) and `action`. Shape (n,).
-        reward: What each row brought, more being better; NaN while it is open. None where nobody has said what is good. Shape (n,).
-        unit: Who was assigned. Shape (n,).
-        due: Whether the step has been watched for its full time.
+        guards: What is watched.
+        alarm: The chance of a false alarm, for the whole rollout.
+        step: When its present step began, microseconds: what was decided since then founds a verdict.
     """
-    canary = np.array([str(arm).split("/")[0] == "canary" for arm in rows["arm"].tolist()], dtype=bool)
-    if not _enough(canary, unit):
-        return Opinion(True, f"{int(canary.sum())} rows decided by the canary: too few to judge", False)
-    limit = _DUE if due else _EARLY
-    fallbacks = effect(unit, canary, rows["fell_back"].astype(np.float64))
-    if fallbacks.difference > _MISSES and _errors(fallbacks) > limit:
-        return Opinion(False, f"it falls back in {fallbacks.treatment:.1%} of rows, the champion in {fallbacks.control:.1%}", True)
-    for action in np.unique(rows["action"].astype(str)).tolist():
-        if otherwise := _acts_otherwise(action, rows["action"] == action, canary, unit, limit):
-            return Opinion(False, otherwise, True)
-    if reward is None:
-        return Opinion(True, "it answers and acts as the champion does", True)
-    known = ~np.isnan(reward)
-    if not _enough(canary[known], unit[known]):
-        return Opinion(True, "it answers as the champion does; too few outcomes are known yet", False)
-    seen = effect(unit[known], canary[known], reward[known])
-    shown = f"the outcome's mean is {seen.treatment:.4f}, the champion's {seen.control:.4f} ({_errors(seen):+.1f} standard errors)"
-    return Opinion(_errors(seen) > -limit, shown, True)
+
+    def __init__(self, guards: Sequence[Guardrail], alarm: float, step: int) -> None:
+        self._alarm = alarm
+        self._watches = [(guard, guard.watch()) for guard in guards]
+        self._decisions = [0, 0]
+        self._until = 0
+        self._step, self._enough, self._known = step, _Enough(), _Enough()
+
+    def begin(self, step: int) -> None:
+        """Begin another step, if it is another: evidence stays, and what founds a verdict is counted anew."""
+        if step != self._step:
+            self._step, self._enough, self._known = step, _Enough(), _Enough()
+
+    def see(self, seen: Columns) -> None:
+        """Take in decisions, in the order in which they were logged.
+
+        Args:
+            seen: A row per decision: `unit`, `treated` (the canary's), `share` (the canary's then), `at`, `known`, `rows` (how many it
+                took), and what guardrails read: `missed`, `took_us`, `action`, `score`, the groups.
+        """
+        if not len(seen["treated"]):
+            return
+        self._until = int(seen["known"].max())
+        canary = int(seen["treated"].sum())
+        self._decisions = [self._decisions[0] + len(seen["treated"]) - canary, self._decisions[1] + canary]
+        self._enough.count(seen, seen["at"] >= self._step)
+        for guard, watch in self._watches:
+            if not guard.on_outcome:
+                watch.see(seen)
+
+    def came(self, of: Sequence[Guardrail], seen: Columns) -> None:
+        """Take in what came of decisions, in the order in which that was known for good.
+
+        Args:
+            of: The guardrails that read this outcome.
+            seen: As for `see`, with `observed` (or `amount`), NaN where it could not be seen, and `predicted`.
+        """
+        came = seen["observed"] if "observed" in seen else seen["amount"]
+        self._known.count(seen, (seen["at"] >= self._step) & ~np.isnan(came))
+        for guard, watch in self._watches:
+            if any(guard is one for one in of):
+                watch.see(seen)
+
+    def verdict(self) -> Verdict:
+        """Return the verdict on all that was seen."""
+        tests = self._tests()
+        worse = [one for one in tests if one.is_worse]
+        healthy, founded = not worse, bool(worse) or (self._enough.both and (self._known.both or not self._on_outcomes))
+        reason = max(worse, key=_excess).said if worse else self._still(tests)
+        champion, canary = self._decisions
+        seen = {"until": self._until, "canary": canary, "champion": champion, "alarm": self._alarm}
+        return Verdict(tests=tests, healthy=healthy, founded=founded, reason=reason, **seen)
+
+    def _tests(self) -> list[Judged]:
+        parts = len(self._watches)
+        return [
+            Judged(
+                guard=one.guard,
+                champion=one.champion,
+                canary=one.canary,
+                evidence=one.evidence,
+                bar=bar(self._alarm, one.part / parts),
+                said=one.said,
+            )
+            for _, watch in self._watches
+            for one in watch.findings()
+        ]
+
+    @property
+    def _on_outcomes(self) -> bool:
+        return any(guard.on_outcome for guard, _ in self._watches)
+
+    def _still(self, tests: list[Judged]) -> str:
+        """Return why a canary that is not proven worse may stay."""
+        if not self._enough.both:
+            return f"{self._enough.canary} rows decided by the canary: too few to judge"
+        if self._on_outcomes and not self._known.both:
+            return "it answers as the champion does; too few outcomes are known yet"
+        reward = next((one for one in tests if one.guard == "reward"), None)
+        if reward is None or reward.canary is None or reward.champion is None:
+            return "it answers and acts as the champion does"
+        return f"the outcome's mean is {reward.canary:.4f}, the champion's {reward.champion:.4f}"
 
 
-def _acts_otherwise(action: str, taken: Array, canary: Array, unit: Array, limit: float) -> str:
-    """Return in what an action's share is far from the champion's, "" where it is not."""
-    own, other = float(taken[canary].mean()), float(taken[~canary].mean())
-    more, less = max(own, other), min(own, other)
-    near = more - less <= (_MORE if own > other else _LESS) or more <= _TIMES * less
-    if near or _from_alike(taken, canary, unit) <= limit:
-        return ""
-    return f"it takes {action!r} in {own:.1%} of rows, the champion in {other:.1%}"
+def _excess(test: Judged) -> float:
+    return test.evidence - test.bar
 
 
-def _from_alike(taken: Array, canary: Array, unit: Array) -> float:
-    """Return how many standard errors two shares differ, the errors being those of two sides that are alike.
+class _Enough:
+    """Whether both sides have decided enough rows, by enough units, to be told apart."""
 
-    Each side's own would be 0 on the side that never took a rare action, and make chance look like proof.
+    def __init__(self) -> None:
+        self._rows = [0, 0]
+        self._units: tuple[set[str], set[str]] = (set(), set())
+
+    def count(self, seen: Columns, mask: np.ndarray) -> None:
+        for side in (0, 1):
+            mine = np.flatnonzero(mask & (seen["treated"] == bool(side)))
+            self._rows[side] += int(seen["rows"][mine].sum())
+            if len(self._units[side]) < _LEAST_UNITS:
+                self._units[side].update(seen["unit"][mine].tolist())
+
+    @property
+    def canary(self) -> int:
+        return self._rows[1]
+
+    @property
+    def both(self) -> bool:
+        return min(self._rows) >= _LEAST and min(map(len, self._units)) >= _LEAST_UNITS
+
+
+def odds(evidence: float) -> str:
+    """Return evidence as people read it: what betting has made of 1.
+
+    >>> odds(0.0), odds(math.log(1600)), odds(80.0)
+    ('1', '1,600', '10^34')
     """
-    _, code = np.unique(unit.astype(str), return_inverse=True)
-    beyond = np.bincount(code, weights=taken - taken.mean())  # of a unit's rows together: they are not independent
-    of_a_row = float((beyond**2).sum()) / len(taken)
-    error = math.sqrt(of_a_row * (1 / canary.sum() + 1 / (~canary).sum()))
-    return abs(float(taken[canary].mean() - taken[~canary].mean())) / error
-
-
-def _enough(canary: Array, unit: Array) -> bool:
-    sides = (canary, ~canary)
-    return all(side.sum() >= _LEAST and len(set(unit[side].tolist())) >= _LEAST_UNITS for side in sides)
-
-
-def _errors(found: Effect) -> float:
-    """Return a difference in standard errors; without bounds where neither side varies, such as one that always falls back."""
-    return found.z if found.error > 0 or found.difference == 0 else math.copysign(math.inf, found.difference)
+    return f"{math.exp(evidence):,.0f}" if evidence < math.log(1e9) else f"10^{evidence / math.log(10):.0f}"

@@ -5,32 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from millrace.errors import Conflict
 from millrace.monitors.reading import Reading
-from millrace.operate.guard import Opinion, judge_canary
+from millrace.operate.attended import Attended
+from millrace.operate.guard_rollout import Rollouts
 from millrace.operate.history import LogHistory
 from millrace.operate.learn import Lesson, learn
 from millrace.operate.published import Published
-from millrace.operate.watch import learning, look, primary, watched
-from millrace.policy.act import Act
+from millrace.operate.watch import look, primary, watched
 from millrace.serve.engine import Engine
-from millrace.serve.release import rollout, rollout_unit
+from millrace.serve.release import rollout
 from millrace.stores.audit import Change
 from millrace.stores.journal import Alert
 from millrace.stores.release import Release
-from millrace.stores.standing import Rollout, Standing
-from millrace.training.attribution import join_keys, label
+from millrace.stores.standing import Rollout
 from millrace.training.declare import Retrain
-from millrace.types import HOUR, Array, Columns, micros, moment, take
+from millrace.types import HOUR, micros, moment
 
 WATCH_EVERY = 3 * HOUR
 """How often monitors are asked, in microseconds."""
-
-
-_PATIENCE = 6
-"""How many times its watch a step may last while it has decided too little to be judged; then the gate's word must do, with an alert."""
 
 
 class Operator:
@@ -50,8 +43,8 @@ class Operator:
         self.history = LogHistory(engine.home.log, engine.loaded, published=published)
         self._name = engine.loaded.name
         self._primary = primary(engine.loaded)
-        # An outcome is what a ranking is after. What an action is taken on may be good or bad: nobody has said.
-        self._ranks = next(engine.loaded.of(Act), None) is None
+        self.rollouts = Rollouts(engine.loaded, engine.home)
+        self.attended = Attended(engine.home)
         self._seed = seed
         self._progress = progress
         self._watched = -(2**62)
@@ -59,13 +52,13 @@ class Operator:
     def step(self, now: int) -> list[str]:
         """Do what is due at an instant; return what was done, in sentences.
 
-        A rollout under way is watched and moved before anything else; nothing is trained while one is. What fails is said, with an
-        alert, and the rest goes on; where another operator was faster, what it did stands.
+        A rollout under way is watched and moved before anything else; nothing is trained while one is, and neither happens while the
+        system is halted. What fails is said, with an alert, and the rest goes on; where another operator was faster, what it did stands.
         """
         self.engine.reload()
-        done = self._surviving(now, "the rollout", lambda: self._roll(now))
+        done = self._surviving(now, "the rollout", lambda: self._roll(now)) if self.engine.halt is None else []
         alarms = self._watch(now, done)
-        if self.engine.standing.rollout is None and self.engine.loaded.system.retrain is not None:
+        if self.engine.halt is None and self.engine.standing.rollout is None and self.engine.loaded.system.retrain is not None:
             why = self._due(now, alarms)
             if why:
                 done += self._surviving(now, "the training", lambda: self._train(now, why))
@@ -146,6 +139,8 @@ class Operator:
 
     def _begin(self, now: int, release: Release) -> list[str]:
         """Send a release out: at once when there is no champion to compare it with, else by the first step of its rollout."""
+        if self.engine.home.halts.now(self._name) is not None:  # since the training began
+            return [f"{release.id} passed its gate and waits: {self._name} is halted"]
         plan = rollout(self.engine.loaded)
         releases, seen = self.engine.home.releases, self.engine.standing
         if seen.champion is None or len(plan.steps) == 1:
@@ -161,60 +156,10 @@ class Operator:
     def _roll(self, now: int) -> list[str]:
         """Watch the rollout under way: on to the next step, to the end, or back."""
         seen = self.engine.standing
-        if seen.rollout is None:
-            return []
-        plan, under_way = rollout(self.engine.loaded), seen.rollout
-        due = now - under_way.started >= micros(plan.watch)
-        opinion = judge_canary(*self._side_by_side(under_way, now), due=due)
-        releases = self.engine.home.releases
-        if not opinion.healthy:
-            releases.withdraw(seen, Change(at=now, who="guard", why=opinion.reason))
-            self._reject(under_way.release, Change(at=now, who="guard", why=opinion.reason))
-            self._alert(now, "guard", f"{under_way.release} was rolled back: {opinion.reason}")
-            said = f"{under_way.release} was rolled back: {opinion.reason}"
-        elif not due or (not opinion.founded and now - under_way.started < _PATIENCE * micros(plan.watch)):
-            return []
-        else:
-            said = self._forward(now, seen, under_way, opinion)
-        self.engine.reload()
-        return [said]
-
-    def _forward(self, now: int, seen: Standing, under_way: Rollout, opinion: Opinion) -> str:
-        """Send a release on to the next step, or to everyone; where nobody could judge it, only the gate has, and that is said."""
-        plan, releases = rollout(self.engine.loaded), self.engine.home.releases
-        reason = opinion.reason if opinion.founded else f"on the gate's word alone, {opinion.reason}"
-        change = Change(at=now, who="guard", why=reason)
-        step = under_way.step + 1
-        if step >= len(plan.steps) - 1:
-            releases.promote(seen, under_way.release, change)
-            said = f"{under_way.release} serves everyone: {reason}"
-        else:
-            releases.roll_out(seen, Rollout(release=under_way.release, step=step, share=plan.steps[step], started=now), change)
-            said = f"{under_way.release} goes on to {plan.steps[step]:.0%}: {reason}"
-        if not opinion.founded:
-            self._alert(now, "guard", said, severity="warning")
-        return said
-
-    def _reject(self, release: str, change: Change) -> None:
-        """Reject the versions a rolled back release brought, so that the same files do not go out again."""
-        registry = self.engine.home.registry
-        for version in self.engine.home.releases.get(release).versions.values():
-            if registry.get(version).stage == "candidate":
-                registry.stage(version, "rejected", change)
-
-    def _side_by_side(self, under_way: Rollout, now: int) -> tuple[Columns, Array | None, Array]:
-        """Return the rows decided since this step began, what they brought where that is known, and who each was assigned by."""
-        loaded = self.engine.loaded
-        rows = self.history.decided(under_way.started, now)
-        # Where no model takes part a release changes nothing: such rows would only hide what it does to the others.
-        rows = take(rows, rows["missed"] | np.isin(rows["policy"].astype(str), learning(loaded)))
-        unit = rows[rollout_unit(loaded).name]
-        reward = np.full(len(unit), np.nan) if self._ranks else None
-        if reward is not None and self._primary is not None and len(unit):
-            outcome = self._primary.outcomes[0]
-            keys = join_keys(outcome, loaded.system.request, loaded.system.candidate)
-            reward = label(outcome, rows, self.history.events(outcome.stream, now), keys, now)
-        return {"arm": rows["arm"], "fell_back": rows["missed"], "action": rows["action"]}, reward, unit
+        done = self.attended.step(now, seen) if Attended.holds(seen) else self.rollouts.step(now, seen)
+        if done:
+            self.engine.reload()
+        return done
 
     def _alert(self, now: int, monitor: str, message: str, severity: str = "critical") -> None:
         self.engine.home.journal.alert(Alert(system=self._name, monitor=monitor, at=now, severity=severity, message=message))

@@ -128,21 +128,32 @@ def recent(bench: Bench, history: History, model: Model, outcome: Any, over: int
     serving version's for the place where the row stood, on the features as they were served.
     """
     version = _serving(bench, bench.loaded.name_of(model))
+    found = answered(bench, history, outcome, over, now) if version is not None else None
+    if version is None or found is None:
+        return None
+    rows, observed = found
+    features = {one.column: rows[f"served {one.column}"] for one in model.features}
+    predicted = bench.versions.load(version).score({**features, **place_of(model, rows)})[outcome.column]
+    _, decision = np.unique(rows["id"].astype(str), return_inverse=True)
+    return predicted, observed, decision
+
+
+def answered(bench: Bench, history: History, outcome: Any, over: int, now: int) -> tuple[Columns, Array] | None:
+    """Return the latest rows that some model was asked about for an outcome that is known by now, and what came of each.
+
+    Rows are those whose outcome's time ended within the last `over` microseconds, the latest few thousand of them; None when there are
+    none.
+    """
     end = now - outcome.window
     rows = history.decided(end - over, end)
-    if version is None or f"served {outcome.column}" not in rows:
+    if f"served {outcome.column}" not in rows:
         return None
     rows = take(rows, ~np.isnan(rows[f"served {outcome.column}"]))
     rows = take(rows, slice(max(size(rows) - _MOST_LABELLED, 0), None))
     keys = join_keys(outcome, bench.loaded.system.request, bench.loaded.system.candidate)
     observed = label(outcome, rows, history.events(outcome.stream, now), keys, now)
     rows, observed = take(rows, ~np.isnan(observed)), observed[~np.isnan(observed)]
-    if not len(observed):
-        return None
-    features = {one.column: rows[f"served {one.column}"] for one in model.features}
-    predicted = bench.versions.load(version).score({**features, **place_of(model, rows)})[outcome.column]
-    _, decision = np.unique(rows["id"].astype(str), return_inverse=True)
-    return predicted, observed, decision
+    return (rows, observed) if len(observed) else None
 
 
 def served(rows: Columns, model: Model) -> dict[str, Array]:

@@ -159,33 +159,57 @@ class Pinned:
         return decided.with_requests(release=np.full(size(requests), self.named, dtype=object)) if self.named else decided
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """Answers by a pinned policy, or by the champion's where that fails: who meets a broken canary is answered, and it is recorded."""
+
+    pinned: Pinned
+    champion: Policy
+
+    def decide(self, requests: Columns, facts: Facts) -> Decisions:
+        """Return the pinned policy's decisions, or the champion's."""
+        got = facts.attempt({self.pinned.named: lambda known: self.pinned.decide(requests, known)}, {self.pinned.named: None})
+        return got[self.pinned.named] if got else self.champion.decide(requests, facts)
+
+
+@dataclass(frozen=True, eq=False, init=False)
 class Canary:
     """How a new release reaches everyone: its share of the traffic, step by step, each watched before the next.
 
     Args:
         steps: Shares such as "1%", "10%", "100%", rising to 100%.
-        watch: How long each step is watched.
+        watch: How long each step is watched; what is worse is taken back as soon as that is proven, at any moment of it.
         unit: The request's field that is assigned; None is the request's id.
+        guards: What it is watched for, such as `[Misses(), Latency(0.99), Reward()]`; None is what anything can be watched for: misses,
+            latency, the first outcome of a ranking, the shares of actions.
+        alarm: The chance that a release no worse than the champion is taken back at all, over all guards and the whole rollout.
     """
 
     steps: tuple[float, ...]
     watch: str
     unit: Any
+    guards: tuple[Any, ...] | None
+    alarm: float
 
-    def __init__(self, *steps: str, watch: str = "1h", unit: Any = None) -> None:
+    def __init__(self, *steps: str, watch: str = "1h", unit: Any = None, guards: Sequence[Any] | None = None, alarm: float = 0.01) -> None:
         shares = tuple(_share(step) for step in steps)
         if not shares or list(shares) != sorted(set(shares)) or shares[-1] != 1.0:
             raise DeclarationError(f'Canary{steps}: the shares must rise to "100%", such as Canary("1%", "10%", "100%")')
         micros(watch)
-        for name, value in {"steps": shares, "watch": watch, "unit": unit}.items():
+        for one in guards or ():
+            if isinstance(one, type) or not (hasattr(one, "watch") and hasattr(one, "on_outcome")):
+                raise DeclarationError(f"Canary(guards=[{brief(one)}]): not a guardrail; use Misses(), Latency(0.99), Reward() or another")
+        if not 0 < alarm < 1:
+            raise DeclarationError(f"Canary(alarm={alarm!r}): the chance of a false alarm lies between 0 and 1, such as 0.01")
+        kept = {"guards": tuple(guards) if guards is not None else None, "alarm": float(alarm)}
+        for name, value in {"steps": shares, "watch": watch, "unit": unit, **kept}.items():
             object.__setattr__(self, name, value)
 
     @staticmethod
     def wrap(policy: Policy, release: Mapping[Any, Any], named: str, share: float, unit: Field) -> Policy:
         """Return the policy that serves a release to a share of the units: an experiment of two arms, the second pinned."""
-        pinned = Pinned(policy, release, named)
-        return Experiment({"champion": policy, "canary": pinned}, unit=unit, shares=(1 - share, share))
+        arms = {"champion": policy, "canary": Candidate(Pinned(policy, release, named), policy)}
+        return Experiment(arms, unit=unit, shares=(1 - share, share))
 
 
 def _share(step: str) -> float:

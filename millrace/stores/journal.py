@@ -52,7 +52,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         system: The system it is done for.
-        kind: What is done: `train`, `evaluate`, `gate`, `import`, `verify`.
+        kind: What is done: `train`, `evaluate`, `gate`, `import`, `verify`, `rollout`.
         key: What tells it from others of its kind, such as the day it is due: after a crash it is found by it and resumed.
         attempt: The how-manieth attempt, from 1.
         started: When this attempt began, microseconds since 1970 UTC.

@@ -49,7 +49,7 @@ NEVER = {
 KNOW_STORES = {"operate", "serve", "demo", "cli", "adapters"}
 
 CONTRACT = {"errors", "types", "annotations", "expressions", "schema", "decision"}
-DECLARED = {"features", "models", "policy", "training", "monitors", "system"}
+DECLARED = {"features", "models", "policy", "training", "experiments", "monitors", "system"}
 
 # Apart from the order: these may import what is listed, and nothing in the order may import them.
 APART = {

@@ -1,141 +1,244 @@
-"""The guard of a canary: what is worse goes, what is as good stays, and too little is no verdict."""
+"""The guard of a canary: what is worse goes, what is as good stays, too little founds nothing, and parts do not matter."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
-from millrace.operate.guard import Opinion, judge_canary
-from millrace.types import Array, objects
+from millrace.experiments.guardrails import DEFAULT, ActionShares, FairnessGap, Guardrail, Latency, Miscalibration, Misses, Reward, Scores
+from millrace.models.declare import outcome
+from millrace.operate.guard import Judge, Verdict, odds
+from millrace.schema import Event, Request
+from millrace.types import Array, Columns, objects, size, take
+from tests.operate.stall import wanted
+
+SHARE = 0.4
 
 
-def judged(
-    canary: Array,
-    champion: Array,
-    *,
-    units: int = 60,
-    due: bool = True,
-    misses: tuple[float, float] = (0.0, 0.0),
-    rewards: bool = True,
-    actions: Any = (0.02, 0.02),
-) -> Opinion:
-    """Judge a canary by the rewards of its rows and the champion's; `misses` and `actions` are the shares of rows that fell back and
-    that were declined, canary first.
-    """
-    n, m = len(canary), len(champion)
-    g = np.random.default_rng(1)
-    fell = np.concatenate([g.random(n) < misses[0], g.random(m) < misses[1]])
-    arm = objects(["canary/ranked"] * n + ["champion/ranked", ""] * (m // 2))
-    unit = objects([f"c{k % units}" for k in range(n)] + [f"o{k % units}" for k in range(m)])
-    reward = np.concatenate([canary, champion]) if rewards else None
-    declined = np.concatenate([g.random(n) < actions[0], g.random(m) < actions[1]])
-    action = np.where(declined, "decline", "approve").astype(object)
-    return judge_canary({"arm": arm, "fell_back": fell, "action": action}, reward, unit, due)
+class Sale(Event):
+    """Somebody pays."""
+
+    cents: int
 
 
-def coin(n: int, chance: float, seed: int = 0) -> Array:
-    return (np.random.default_rng(seed).random(n) < chance).astype(np.float64)
+def observed(n: int = 4000, *, seed: int = 0, units: int | None = None, share: float = SHARE, **columns: Any) -> Columns:
+    """Return decisions of two arms: of units of their own, or of so many; each column is given as (canary's, champion's) chances."""
+    g = np.random.default_rng(seed)
+    unit = np.arange(n) if units is None else g.integers(0, units, n)
+    treated = (g.random(n if units is None else units) < share)[unit]
+
+    def drawn(chances: tuple[float, float]) -> Array:
+        return g.random(n) < np.where(treated, *chances)
+
+    return {
+        "unit": objects(f"u{one}" for one in unit),
+        "treated": treated,
+        "share": np.full(n, share),
+        "at": np.arange(n),
+        "known": np.arange(n),
+        "rows": np.ones(n, dtype=np.int64),
+        "missed": drawn(columns.get("missed", (0.0, 0.0))),
+        "took_us": (g.lognormal(8, 0.5, n) * np.where(treated, *columns.get("slower", (1.0, 1.0)))).astype(np.int64),
+        "action": np.where(drawn(columns.get("declined", (0.02, 0.02))), "decline", "approve").astype(object),
+        "score": g.normal(np.where(treated, *columns.get("score", (0.0, 0.0)))),
+        "observed": drawn(columns.get("reward", (0.5, 0.5))).astype(np.float64),
+        "predicted": np.where(treated, *columns.get("predicted", (0.5, 0.5))),
+        "asked device": np.where(np.arange(n) % 3 == 0, "tv", "phone").astype(object),
+    }
 
 
-def test_as_good_canary_goes_on() -> None:
-    opinion = judged(coin(2000, 0.5), coin(2000, 0.5, 1))
-    assert (opinion.healthy, opinion.founded) == (True, True)
-    assert opinion.reason.startswith("the outcome's mean is 0.")
+def judged(seen: Columns, guards: Sequence[Guardrail] = DEFAULT, parts: int = 1, alarm: float = 0.01) -> Verdict:
+    """Return the verdict on decisions and on what came of them, taken in by so many parts."""
+    judge = Judge(guards, alarm, 0)
+    for part in np.array_split(np.arange(size(seen)), parts):
+        judge.see(take(seen, part))
+        judge.came([one for one in guards if one.on_outcome], take(seen, part))
+    return judge.verdict()
 
 
-def test_as_good_canary_is_seldom_called_worse_however_often_it_is_looked_at() -> None:
-    looks = [judged(coin(1000, 0.5, seed), coin(1000, 0.5, 1000 + seed), due=False).healthy for seed in range(300)]
-    assert all(looks)
-    due = [judged(coin(1000, 0.5, seed), coin(1000, 0.5, 1000 + seed), due=True).healthy for seed in range(300)]
-    assert np.mean(due) > 0.97
+class Look(Request):
+    """Somebody looks."""
+
+    device: str
 
 
-def test_better_canary_goes_on_and_worse_is_refused() -> None:
-    assert judged(coin(1000, 0.6), coin(1000, 0.4)).healthy
-    opinion = judged(coin(1000, 0.4), coin(1000, 0.6))
-    assert (opinion.healthy, opinion.founded) == (False, True)
+def all_guards() -> list[Guardrail]:
+    """Return every kind of guardrail."""
+    gaps = [FairnessGap(Look.device), FairnessGap(Look.device, action="decline")]
+    return [*DEFAULT, Scores(), Scores(times=1), Miscalibration(wanted), *gaps]
 
 
-def test_a_little_worse_is_refused_when_due_and_given_time_before() -> None:
-    canary, champion = coin(1500, 0.455), coin(1500, 0.50, 1)
-    assert judged(canary, champion, due=False).healthy
-    assert not judged(canary, champion, due=True).healthy
+# ---- what is as good stays
 
 
-@pytest.mark.parametrize("misses", [(1.0, 0.0), (0.4, 0.1), (1.0, 0.02)])
-def test_canary_that_falls_back_more_is_refused(misses: Any) -> None:
-    opinion = judged(coin(600, 0.5), coin(600, 0.5, 1), misses=misses)
-    assert not opinion.healthy
-    assert opinion.reason.startswith("it falls back in ")
+def test_as_good_canary_is_hardly_ever_taken_back_whatever_it_is_watched_for() -> None:
+    """Every guardrail at once, 300 rollouts, one budget of a hundredth: more than 9 would be beyond three standard errors."""
+    back = [not judged(observed(1500, seed=seed), all_guards()).healthy for seed in range(300)]
+    assert sum(back) <= 9
 
 
-@pytest.mark.parametrize("misses", [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.03, 0.0)])
-def test_canary_that_falls_back_no_more_or_hardly_more_goes_on(misses: Any) -> None:
-    assert judged(coin(600, 0.5), coin(600, 0.5, 1), misses=misses).healthy
+def test_as_good_canary_of_units_that_are_all_alike_within_themselves_stays() -> None:
+    """Thirty units that each always fail or never, always like or never: a thousand rows say no more than thirty."""
+    back = 0
+    for seed in range(100):
+        g = np.random.default_rng(seed)
+        seen = observed(1500, seed=seed, units=30)
+        fails = {f"u{n}": bool(one) for n, one in enumerate(g.random(30) < 0.3)}
+        of_unit = np.array([fails[one] for one in seen["unit"].tolist()])
+        seen = {**seen, "missed": of_unit, "observed": of_unit.astype(float), "action": np.where(of_unit, "a", "b").astype(object)}
+        back += not judged(seen).healthy
+    assert back <= 4
 
 
-def test_where_neither_side_varies_a_difference_is_no_chance() -> None:
-    assert not judged(np.zeros(500), np.ones(500)).healthy
-    assert judged(np.ones(500), np.zeros(500)).healthy
-    assert judged(np.ones(500), np.ones(500)).healthy
-
-
-def test_too_few_rows_or_units_on_a_side_are_no_verdict() -> None:
-    for canary, champion, units in ((50, 5000, 60), (5000, 50, 60), (5000, 5000, 1), (5000, 5000, 9), (0, 0, 60)):
-        opinion = judged(np.zeros(canary), np.ones(champion), units=units)
-        assert (opinion.healthy, opinion.founded) == (True, False)
-        assert opinion.reason == f"{canary} rows decided by the canary: too few to judge"
-
-
-def test_outcomes_that_are_still_open_are_no_verdict() -> None:
-    open_ = np.full(500, np.nan)
-    opinion = judged(np.concatenate([open_, np.zeros(100)]), np.ones(600))
-    assert (opinion.healthy, opinion.founded) == (True, False)
-    assert opinion.reason == "it answers as the champion does; too few outcomes are known yet"
-    assert not judged(np.concatenate([open_, coin(300, 0.2)]), coin(800, 0.6)).healthy, "those that are known count"
-
-
-def test_rows_of_one_unit_are_not_taken_for_independent() -> None:
-    """Thirty units that each always like or never like: a thousand rows say no more than thirty."""
-    g = np.random.default_rng(0)
-    liking = {side: g.random(30) < share for side, share in (("canary", 0.45), ("champion", 0.6))}
-    rows = {side: np.array([liking[side][k % 30] for k in range(3000)], dtype=np.float64) for side in liking}
-    assert judged(rows["canary"], rows["champion"], units=30, due=False).healthy
-    assert not judged(rows["canary"], rows["champion"], units=1500, due=False).healthy
-
-
-def test_where_nobody_said_what_is_good_only_fallbacks_and_actions_count() -> None:
-    assert judged(np.zeros(600), np.ones(600), rewards=False) == Opinion(True, "it answers and acts as the champion does", True)
-    assert not judged(np.ones(600), np.zeros(600), rewards=False, misses=(0.5, 0.0)).healthy
-
-
-# ---- actions
-
-
-@pytest.mark.parametrize("due", [False, True])
-@pytest.mark.parametrize("actions", [(0.98, 0.02), (1.0, 0.0), (0.15, 0.02), (0.0, 0.05), (0.1, 0.5), (0.5, 0.1), (0.0, 1.0)])
-def test_canary_that_acts_far_more_or_hardly_any_more_is_refused(actions: Any, due: bool) -> None:
-    opinion = judged(np.zeros(600), np.zeros(3000), units=600, actions=actions, rewards=False, due=due)
-    assert (opinion.healthy, opinion.founded) == (False, True)
-    assert opinion.reason.startswith("it takes ")
+def test_better_canary_stays_and_is_founded() -> None:
+    verdict = judged(observed(reward=(0.6, 0.4), missed=(0.0, 0.2)))
+    assert (verdict.healthy, verdict.founded) == (True, True)
+    assert verdict.reason.startswith("the outcome's mean is 0.6")
 
 
 @pytest.mark.parametrize("actions", [(0.02, 0.02), (0.05, 0.02), (0.03, 0.0), (0.01, 0.02), (0.0, 0.005), (0.4, 0.3), (0.3, 0.4)])
-def test_canary_that_acts_otherwise_as_what_has_learned_something_does_goes_on(actions: Any) -> None:
-    assert judged(np.zeros(2000), np.zeros(9000), units=2000, actions=actions, rewards=False).healthy
+def test_canary_that_acts_otherwise_as_what_has_learned_something_does_stays(actions: Any) -> None:
+    assert judged(observed(10_000, declined=actions)).healthy
 
 
-def test_action_that_a_few_rows_have_not_met_yet_is_not_proof() -> None:
-    """None of 300 where 2 % are usual is what one in four hundred such canaries sees: its own error would be 0, and the proof endless."""
-    assert judged(np.zeros(300), np.zeros(3000), units=300, actions=(0.0, 0.02), rewards=False, due=False).healthy
-    assert not judged(np.zeros(3000), np.zeros(3000), units=3000, actions=(0.0, 0.02), rewards=False, due=False).healthy
+def test_slow_first_decisions_of_a_canary_are_forgiven() -> None:
+    seen = dict(observed(6000, share=0.05))
+    early = np.flatnonzero(seen["treated"])[:15]
+    seen["took_us"][early] = 10_000_000
+    assert judged(seen, [Latency()]).healthy
 
 
-def test_rows_of_one_unit_that_all_got_one_action_count_as_one_decision() -> None:
-    """Of twelve canary units one was declined, a hundred times over: 8 % of its rows, and no more than one decision."""
-    action = objects((["decline"] * 100 + ["approve"] * 1100) + ["approve"] * 3000)
-    arm, unit = objects(["canary"] * 1200 + ["champion"] * 3000), objects([f"u{k // 100}" for k in range(4200)])
-    rows = {"arm": arm, "fell_back": np.zeros(4200, dtype=bool), "action": action}
-    assert judge_canary(rows, None, unit, True).healthy
-    scattered = objects([f"u{k}" for k in range(4200)])
-    assert not judge_canary(rows, None, scattered, True).healthy
+# ---- what is worse goes
+
+
+WORSE = {
+    "misses": ({"missed": (0.1, 0.005)}, "it falls back in "),
+    "always misses": ({"missed": (1.0, 0.0)}, "it falls back in 100.0% of decisions, the champion in 0.0%"),
+    "slow": ({"slower": (2.0, 1.0)}, "it is slow in "),
+    "reward": ({"reward": (0.4, 0.5)}, "the outcome's mean is 0.4"),
+    "declines all": ({"declined": (0.98, 0.02)}, "it takes '"),
+    "declines none": ({"declined": (0.0, 0.05)}, "it takes 'decline' in 0.0% of decisions, the champion in "),
+    "declines more": ({"declined": (0.15, 0.02)}, "it takes 'decline' in 1"),
+}
+
+
+@pytest.mark.parametrize("name", WORSE)
+def test_worse_canary_is_taken_back_and_said_why(name: str) -> None:
+    columns, said = WORSE[name]
+    verdict = judged(observed(**columns))
+    assert (verdict.healthy, verdict.founded) == (False, True)
+    assert verdict.reason.startswith(said), verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("guard", "columns", "said"),
+    [
+        (Scores(), {"score": (4.0, 0.0)}, "it scores 'part "),
+        (Scores(times=1), {"score": (0.3, 0.0)}, "it scores otherwise"),
+        (Miscalibration(wanted), {"predicted": (0.9, 0.5)}, "it predicts badly: the outcome came 0.5"),
+        (Reward(wanted, less_is_better=True), {"reward": (0.6, 0.5)}, "the outcome's mean is 0."),
+        (Reward(wanted, worse_by=0.02), {"reward": (0.4, 0.5)}, "the outcome's mean is 0."),
+    ],
+)
+def test_what_is_asked_for_is_watched(guard: Guardrail, columns: Any, said: str) -> None:
+    assert judged(observed(), [guard]).healthy
+    verdict = judged(observed(6000, **columns), [guard])
+    assert not verdict.healthy
+    assert verdict.reason.startswith(said), verdict.reason
+
+
+def test_group_that_alone_loses_is_noticed() -> None:
+    for column, harm in (("observed", 0.0), ("action", "decline")):
+        seen = dict(observed(8000))
+        seen[column] = np.where(seen["treated"] & (seen["asked device"] == "tv"), harm, seen[column]).astype(seen[column].dtype)
+        verdict = judged(seen, [FairnessGap(Look.device, action="decline" if column == "action" else "")])
+        assert not verdict.healthy
+        assert verdict.reason.startswith("it is worse for 'tv' than for others")
+
+
+def test_amounts_are_compared_within_their_usual_range() -> None:
+    def amounts(canary: float, seed: int) -> Columns:
+        seen = dict(observed(4000, seed=seed))
+        seen["amount"] = np.random.default_rng(seed).lognormal(0, 1, 4000) * np.where(seen["treated"], canary, 1.0)
+        del seen["observed"]
+        return seen
+
+    guards = [Reward(outcome(Sale.cents, within="1h", take="sum"))]
+    assert judged(amounts(1.0, 0), guards).healthy
+    assert not judged(amounts(0.7, 0), guards).healthy
+    one_great_sale = amounts(1.0, 1)
+    one_great_sale["amount"][np.flatnonzero(~one_great_sale["treated"])[0]] = 1e9
+    assert judged(one_great_sale, guards).healthy
+
+
+def test_some_seconds_of_failures_are_enough() -> None:
+    """A hundred requests a second, a tenth of them the canary's, 10 % of which fail where 0.5 % did."""
+    needed = []
+    for seed in range(20):
+        seen = observed(3000, seed=seed, share=0.1, missed=(0.1, 0.005))
+        judge = Judge(DEFAULT, 0.01, 0)
+        for second in range(30):
+            judge.see(take(seen, slice(100 * second, 100 * second + 100)))
+            if not judge.verdict().healthy:
+                break
+        needed.append(second + 1)
+    assert np.median(needed) <= 12
+    assert max(needed) <= 30
+
+
+# ---- too little, and what founds a verdict
+
+
+@pytest.mark.parametrize(("n", "units", "share"), [(300, None, 0.4), (4000, 12, 0.4), (2000, None, 0.05)])
+def test_too_few_rows_or_units_found_nothing(n: int, units: int | None, share: float) -> None:
+    verdict = judged(observed(n, units=units, share=share))
+    assert (verdict.healthy, verdict.founded) == (True, False)
+    assert verdict.reason.endswith("rows decided by the canary: too few to judge")
+
+
+def test_outcomes_that_are_still_open_found_nothing() -> None:
+    seen = dict(observed())
+    seen["observed"] = np.full(4000, np.nan)
+    verdict = judged(seen)
+    assert (verdict.founded, verdict.reason) == (False, "it answers as the champion does; too few outcomes are known yet")
+
+
+def test_where_nobody_said_what_is_good_misses_latency_and_actions_found_it() -> None:
+    verdict = judged(observed(), [Misses(), Latency(), ActionShares()])
+    assert (verdict.healthy, verdict.founded, verdict.reason) == (True, True, "it answers and acts as the champion does")
+
+
+def test_step_is_founded_on_what_it_has_decided_itself_and_evidence_stays() -> None:
+    seen = observed(missed=(0.02, 0.018))
+    judge = Judge([Misses()], 0.01, 0)
+    judge.see(take(seen, slice(0, 3900)))
+    before = judge.verdict()
+    judge.begin(3900)
+    judge.see(take(seen, slice(3900, None)))
+    after = judge.verdict()
+    assert (before.founded, after.founded) == (True, False)
+    assert after.tests[0].evidence >= before.tests[0].evidence
+
+
+# ---- a function of what was observed, in its order
+
+
+def test_parts_do_not_matter_and_a_verdict_survives_being_written_down() -> None:
+    seen = observed(3000, units=900, missed=(0.03, 0.02), declined=(0.03, 0.05), slower=(1.1, 1.0))
+    whole = judged(seen, all_guards())
+    for parts in (2, 7, 500):
+        parted = judged(seen, all_guards(), parts)
+        for one, other in zip(whole.tests, parted.tests, strict=True):
+            assert one.guard == other.guard
+            assert other.evidence == pytest.approx(one.evidence, abs=1e-9), one.guard
+            assert [other.canary, other.champion] == pytest.approx([one.canary, one.champion])
+    assert msgspec.json.decode(msgspec.json.encode(whole), type=Verdict) == whole
+
+
+def test_bars_of_all_tests_together_hold_one_budget() -> None:
+    verdict = judged(observed(), all_guards())
+    assert len(verdict.tests) > 15
+    assert sum(np.exp(-one.bar) for one in verdict.tests) <= 0.01
+    assert odds(verdict.tests[0].bar) == f"{100 * len(all_guards()):,}"

@@ -12,7 +12,9 @@ import pytest
 from millrace import Canary, Drift, Freshness, NotWorse
 from millrace.models.learner import Examples
 from millrace.monitors.declare import Calibration
+from millrace.operate.guard_rollout import Rollouts
 from millrace.operate.loop import Operator
+from millrace.serve.home import Home
 from millrace.stores.audit import Change
 from millrace.types import HOUR, MINUTE, moment
 from tests.operate.stall import START, Life, Sorting, Street, living, stall, wanted
@@ -183,7 +185,7 @@ def test_canary_that_cannot_score_is_withdrawn_though_every_request_was_answered
         life.until(4.8)
         first = life.engine.standing.champion
         done = life.until(6)
-        assert done[-1].endswith("it falls back in 100.0% of rows, the champion in 0.0%")
+        assert done[-1].endswith("it falls back in 100.0% of decisions, the champion in 0.0%")
         assert (life.engine.standing.champion, life.engine.standing.rollout) == (first, None)
         assert stages(life) == ["champion", "rejected"]
 
@@ -361,14 +363,20 @@ def test_training_that_was_killed_is_made_up_for_after_a_rest(tmp_path: Path) ->
 def test_rollout_that_cannot_be_judged_is_said_and_does_not_stop_the_rest(tmp_path: Path) -> None:
     with living(tmp_path, stall()) as life:
         life.until(5)
-        life.operator.history = Blind()  # type: ignore[assignment]
+        life.operator.rollouts = Rollouts(life.engine.loaded, Blinded(life.engine.home))  # type: ignore[arg-type]
         done = life.operator.step(life.time.now)
         assert done[0] == "the rollout failed: OSError: the disk is gone"
         assert life.engine.standing.rollout is not None
 
 
-class Blind:
-    def decided(self, since: int, until: int) -> Any:
+class Blinded:
+    """A home whose log cannot be read."""
+
+    def __init__(self, home: Home) -> None:
+        self.releases, self.registry, self.journal = home.releases, home.registry, home.journal
+
+    @property
+    def log(self) -> Any:
         raise OSError("the disk is gone")
 
 

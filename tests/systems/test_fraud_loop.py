@@ -214,7 +214,7 @@ def test_every_value_that_was_served_comes_out_of_the_log_again(life):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        pytest.param(lambda leaf: -leaf, "it takes 'approve' in ", id="everyone"),
+        pytest.param(lambda leaf: -leaf, "it takes 'decline' in ", id="everyone"),
         pytest.param(lambda leaf: leaf - 9, "it takes 'review' in 0.0%", id="no one"),
     ],
 )
