@@ -195,4 +195,4 @@ def odds(evidence: float) -> str:
     >>> odds(0.0), odds(math.log(1600)), odds(80.0)
     ('1', '1,600', '10^34')
     """
-    return f"{math.exp(evidence):,.0f}" if evidence < math.log(1e9) else f"10^{evidence / math.log(10):.0f}"
+    return f"{math.exp(evidence):,.0f}" if evidence < math.log(1e9) else f"10^{math.floor(evidence / math.log(10))}"
