@@ -14,11 +14,14 @@ from millrace.features.encoders import Encoder, Hashing, Onnx, Tfidf
 from millrace.models.affinity import affinity
 from millrace.models.calibrated import Calibrated
 from millrace.models.declare import Decided, Judged, Model, Pairs, outcome
+from millrace.models.distilled import Distilled
 from millrace.models.factorization import ALS
 from millrace.models.gradient_boosting import GradientBoosting
 from millrace.models.logistic import Logistic
+from millrace.models.perceptron import Perceptron
 from millrace.monitors.declare import Calibration, Drift, Freshness, drop
 from millrace.policy.act import Act, Cost, Precision
+from millrace.policy.cached import Cached
 from millrace.policy.pipeline import Pipeline
 from millrace.policy.sources import Arms, Factorized, Fresh, Itself, Trending
 from millrace.policy.stages import NoRepeats, Rules, Weigh
@@ -38,11 +41,13 @@ __all__ = [
     "Arms",
     "Array",
     "AtMost",
+    "Cached",
     "Calibrated",
     "Calibration",
     "Canary",
     "Cost",
     "Decided",
+    "Distilled",
     "Drift",
     "Encoder",
     "Entity",
@@ -67,6 +72,7 @@ __all__ = [
     "NotWorse",
     "Onnx",
     "Pairs",
+    "Perceptron",
     "Pinned",
     "Pipeline",
     "Precision",

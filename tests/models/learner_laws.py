@@ -50,9 +50,9 @@ class LearnerLaws:
         self.make().load(tmp_path / "saved").save(tmp_path / "again")
         assert contents(tmp_path / "saved") == contents(tmp_path / "again")
 
-    def test_folder_holds_only_json_text_and_arrays(self, tmp_path):
+    def test_folder_holds_only_what_cannot_be_executed(self, tmp_path):
         self.fitted().save(tmp_path / "saved")
-        assert {Path(name).suffix for name in contents(tmp_path / "saved")} <= {".json", ".txt", ".npy"}
+        assert {Path(name).suffix for name in contents(tmp_path / "saved")} <= {".json", ".txt", ".npy", ".onnx"}
 
     def test_folder_of_no_version_is_refused(self, tmp_path):
         with pytest.raises(NotFound, match="not the folder of a version"):

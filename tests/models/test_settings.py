@@ -5,6 +5,7 @@ from millrace.models.calibrated import Calibrated
 from millrace.models.factorization import ALS
 from millrace.models.gradient_boosting import GradientBoosting
 from millrace.models.logistic import Logistic
+from millrace.models.perceptron import Perceptron
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,13 @@ from millrace.models.logistic import Logistic
         (lambda: GradientBoosting(loss="focal"), 'GradientBoosting(loss=\'focal\'): loss is one of "logistic", "ranking", "squared"'),
         (lambda: Logistic(reg=0), "Logistic(reg=0): reg is a number above 0, at most 1e+09"),
         (lambda: Logistic(min_rows=-3), "Logistic(min_rows=-3): min_rows is a whole number from 1 to 1000000"),
+        (lambda: Perceptron(hidden=()), "Perceptron(hidden=()): hidden is a tuple of 1 to 4 whole numbers from 1 to 1024"),
+        (lambda: Perceptron(hidden=64), "Perceptron(hidden=64): hidden is a tuple of 1 to 4 whole numbers from 1 to 1024"),
+        (lambda: Perceptron(hidden=(8, 0)), "Perceptron(hidden=(8, 0)): hidden is a tuple of 1 to 4 whole numbers from 1 to 1024"),
+        (lambda: Perceptron(epochs=0), "Perceptron(epochs=0): epochs is a whole number from 1 to 1000"),
+        (lambda: Perceptron(learning_rate=1), "Perceptron(learning_rate=1): learning_rate is a number above 0, at most 0.1"),
+        (lambda: Perceptron(loss="ranking"), 'Perceptron(loss=\'ranking\'): loss is one of "logistic", "squared"'),
+        (lambda: Perceptron(weights="int4"), 'Perceptron(weights=\'int4\'): weights is one of "float32", "int8"'),
         (lambda: ALS(embedding_size="64"), "ALS(embedding_size='64'): embedding_size is a whole number from 1 to 1024"),
         (lambda: ALS(epochs=0), "ALS(epochs=0): epochs is a whole number from 1 to 1000"),
         (lambda: ALS(reg=0), "ALS(reg=0): reg is a number above 0, at most 1e+06"),
@@ -45,7 +53,7 @@ def test_class_in_place_of_a_learner_is_refused():
         Calibrated(Logistic)
 
 
-@pytest.mark.parametrize("learner", [GradientBoosting, Logistic, ALS])
+@pytest.mark.parametrize("learner", [GradientBoosting, Logistic, ALS, Perceptron])
 def test_settings_are_given_by_name(learner):
     with pytest.raises(TypeError):
         learner(1)
