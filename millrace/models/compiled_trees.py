@@ -5,19 +5,22 @@ Public: `compiled`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from millrace.models.category_sets import CategorySets
+from millrace.models.tree_text import DEFAULT_LEFT, MISSING, NAN, objective, trees, wholes
 from millrace.types import Array
 
 _MOST_LEAVES = 1_000_000
 """Larger ensembles stay with LightGBM: to turn them would take gigabytes."""
-
-_IS_CATEGORY, _DEFAULT_LEFT, _MISSING, _NAN = 0b0001, 0b0010, 0b1100, 0b1000
-"""The bits of LightGBM's `decision_type`: a split by category; missing goes left; what counts as missing: nothing, zero, or NaN."""
+_MOST_COLUMNS, _MOST_CELLS = 2_000, 1_000_000
+"""Up to as many columns the operator was measured to be quicker; the tables that make them take 8 MB at most."""
+_TOGETHER = 200_000
+"""How many numbers of widened rows are scored together: 1.6 MB, which stays in a processor's cache."""
 _LEQ, _SUM, _NO_TRANSFORM = 0, 1, 0
 """How the operator says "at most", "the sum of the trees", and "as it is"."""
 
@@ -30,7 +33,7 @@ _LINKS = {"binary sigmoid:1": "expit", "lambdarank": "", "regression": ""}
 def compiled(text: str, features: int) -> Predict | None:
     """Return what predicts as a model does, or None where LightGBM itself is the better choice.
 
-    That is where a split is by category (the operator takes longer for them), and where there are very many leaves.
+    That is where splits are by very many different sets of categories, and where there are very many leaves.
 
     Args:
         text: LightGBM's model text, of a model with one output.
@@ -40,41 +43,38 @@ def compiled(text: str, features: int) -> Predict | None:
         A function from a float64 matrix, shape (n, features), n at least 1, to what `Booster.predict` returns for it: float64, shape
         (n,). It is safe to call from several threads, and runs on the caller's.
     """
-    objective = _objective(text)
-    if objective not in _LINKS:
+    if objective(text) not in _LINKS:
         return None
-    nodes = _Nodes()
-    for tree in _trees(text):
-        if not nodes.add(tree) or len(nodes.leaves) > _MOST_LEAVES:
+    nodes, found = _Nodes(), list(trees(text))
+    sets = CategorySets(found, features)
+    if sets.columns > max(features, _MOST_COLUMNS) or sets.cells > _MOST_CELLS:
+        return None
+    for tree in found:
+        if not nodes.add(sets.by_number(tree)) or len(nodes.leaves) > _MOST_LEAVES:
             return None
-    session, link = _session(nodes, features), _link(_LINKS[objective])
+    session, link = _session(nodes, sets.columns), _link(_LINKS[objective(text)])
 
-    def predict(matrix: Array) -> Array:
-        return link(session.run(None, {"rows": np.ascontiguousarray(matrix, np.float64)})[0][:, 0])
+    def run(rows: Array) -> Array:
+        return session.run(None, {"rows": rows})[0][:, 0]
 
-    return predict
+    score = run if sets.columns == features else _in_parts(run, sets)
+    return lambda matrix: link(score(np.ascontiguousarray(matrix, np.float64)))
+
+
+def _in_parts(run: Predict, sets: CategorySets) -> Predict:
+    """Return what widens rows and scores them, as many together as is quickest."""
+    widened, most = sets.widening(), max(16, _TOGETHER // sets.columns)
+
+    def score(matrix: Array) -> Array:
+        return np.concatenate([run(widened(matrix[first : first + most])) for first in range(0, len(matrix), most)])
+
+    return score
 
 
 def _link(name: str) -> Predict:
     from scipy import special
 
     return getattr(special, name) if name else lambda raw: raw
-
-
-def _objective(text: str) -> str:
-    head, _, _ = text.partition("\nTree=")
-    return next((line.removeprefix("objective=").strip() for line in head.splitlines() if line.startswith("objective=")), "")
-
-
-def _trees(text: str) -> Iterator[dict[str, str]]:
-    """Yield each tree of a model text as its settings by name."""
-    body, _, _ = text.partition("\nend of trees")
-    for section in body.split("\nTree=")[1:]:
-        yield dict(line.split("=", 1) for line in section.splitlines() if "=" in line)
-
-
-def _wholes(said: str) -> list[int]:
-    return list(map(int, said.split()))
 
 
 @dataclass
@@ -92,9 +92,9 @@ class _Nodes:
     roots: list[int] = field(default_factory=list)
 
     def add(self, tree: dict[str, str]) -> bool:
-        """Add a tree, and return True; False, with nothing added, if it splits by category or takes zero for missing."""
-        kinds = _wholes(tree.get("decision_type", ""))
-        if any(kind & _IS_CATEGORY or kind & _MISSING not in (0, _NAN) for kind in kinds):
+        """Add a tree that splits by number, and return True; False, with nothing added, if it takes zero for missing."""
+        kinds = wholes(tree.get("decision_type", ""))
+        if any(kind & MISSING not in (0, NAN) for kind in kinds):
             return False
         first, leaf = len(self.feature), len(self.leaves)
         self.roots.append(first)
@@ -104,9 +104,9 @@ class _Nodes:
             return True
         splits = list(map(float, tree["threshold"].split()))
         # Where nothing was missing in training, LightGBM takes a NaN for 0.
-        missing = [kind & _DEFAULT_LEFT > 0 if kind & _NAN else split >= 0 for kind, split in zip(kinds, splits, strict=True)]
-        children = _wholes(tree["left_child"]), _wholes(tree["right_child"])
-        self._inner(_wholes(tree["split_feature"]), splits, list(map(int, missing)), *children, first, leaf)
+        missing = [kind & DEFAULT_LEFT > 0 if kind & NAN else split >= 0 for kind, split in zip(kinds, splits, strict=True)]
+        children = wholes(tree["left_child"]), wholes(tree["right_child"])
+        self._inner(wholes(tree["split_feature"]), splits, list(map(int, missing)), *children, first, leaf)
         return True
 
     def _inner(

@@ -75,6 +75,15 @@ class Design:
             blocks.append(csr_array((np.ones(n), _places(matrix[:, feature], width), np.arange(n + 1)), shape=(n, width)))
         return csr_array(hstack(blocks, format="csr"))
 
+    def dense(self, rows: Columns) -> Array:
+        """Return the rows written out, zeros too, float32. Shape (n, width)."""
+        matrix = self.encoding.matrix(rows)
+        out, count = np.zeros((len(matrix), self.width), np.float32), len(self.numbers)
+        out[:, :count], out[:, count : 2 * count] = self._standardised(matrix)
+        for feature, columns in self.categories:
+            out[np.arange(len(matrix)), columns.start + _places(matrix[:, feature], columns.stop - columns.start)] = 1
+        return out
+
     def effects(self, rows: Columns, weights: Array) -> Array:
         """Return what each feature adds to each row's sum, for several vectors of weights.
 

@@ -35,8 +35,7 @@ def read_json(folder: Path, name: str, kind: type[T]) -> T:
 
 def write_text(folder: Path, name: str, text: str) -> None:
     """Write text as UTF-8; the folder is made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(text.encode())
+    write_bytes(folder, name, text.encode())
 
 
 def read_text(folder: Path, name: str) -> str:
@@ -45,8 +44,23 @@ def read_text(folder: Path, name: str) -> str:
     Raises:
         NotFound: There is no such file.
     """
+    return read_bytes(folder, name).decode()
+
+
+def write_bytes(folder: Path, name: str, data: bytes) -> None:
+    """Write bytes in a format that can execute nothing; the folder is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+def read_bytes(folder: Path, name: str) -> bytes:
+    """Read what `write_bytes` wrote.
+
+    Raises:
+        NotFound: There is no such file.
+    """
     try:
-        return (folder / name).read_bytes().decode()
+        return (folder / name).read_bytes()
     except FileNotFoundError as error:
         raise NotFound(f"{folder} holds no {name}: it is not the folder of a version, or not of this learner's") from error
 

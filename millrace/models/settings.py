@@ -19,6 +19,18 @@ def whole(learner: Any, setting: str, low: int, high: int) -> None:
         raise _refusal(learner, setting, f"a whole number from {low} to {high}")
 
 
+def whole_numbers(learner: Any, setting: str, low: int, high: int, most: int) -> None:
+    """Check that a setting is a tuple of 1 to `most` whole numbers from `low` to `high`.
+
+    Raises:
+        DeclarationError: It is not; the message names the learner, the setting and the range.
+    """
+    value = getattr(learner, setting)
+    is_fit = isinstance(value, tuple) and 1 <= len(value) <= most
+    if not is_fit or not all(isinstance(one, int) and not isinstance(one, bool) and low <= one <= high for one in value):
+        raise _refusal(learner, setting, f"a tuple of 1 to {most} whole numbers from {low} to {high}")
+
+
 def positive(learner: Any, setting: str, high: float) -> None:
     """Check that a setting is a number above 0, `high` at most.
 

@@ -91,12 +91,60 @@ def test_objectives_it_does_not_know_stay_with_lightgbm(objective):
     assert compiled(booster.model_to_string(), 2) is None
 
 
-def test_categories_stay_with_lightgbm():
+def by_category(categories=40, rows=2000, trees=12, missing=0.1, seed=0, objective="binary"):
+    """Return a booster that splits by two columns of categories and one of numbers, and what it learned from."""
+    g = np.random.default_rng(seed)
+    matrix = np.column_stack([g.integers(0, categories, rows), g.integers(0, 5, rows), g.normal(size=rows)]).astype(float)
+    taste = g.normal(size=categories)[matrix[:, 0].astype(int)] + g.normal(size=5)[matrix[:, 1].astype(int)] + matrix[:, 2]
+    matrix[g.random(matrix.shape) < missing] = np.nan
+    data = lgb.Dataset(matrix, (taste > 0).astype(float), categorical_feature=[0, 1], params={"min_data_per_group": 5, "cat_smooth": 1})
+    options = {"objective": objective, "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 5, "min_data_per_group": 5, "cat_smooth": 1}
+    return lgb.train(options, data, trees), matrix
+
+
+def beyond(matrix, categories, seed=1):
+    """Return rows as `strange`, with categories that are none: unknown, below 0, between two, missing, beyond all integers."""
+    rows = strange(matrix, seed)
+    g = np.random.default_rng(seed)
+    values = np.array([-1.0, -0.5, 0.5, 1.999, categories, categories + 1, 31, 32, 63.5, 64, 1e6, 2.0**31, 2.0**32, 2.0**63, -(2.0**31)])
+    put = g.random((len(rows), 2)) < 0.3
+    rows[:, :2][put] = values[g.integers(0, len(values), put.sum())]
+    return rows
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    categories=st.sampled_from([2, 5, 31, 32, 33, 64, 100]),
+    trees=st.integers(1, 30),
+    missing=st.sampled_from([0.0, 0.1, 0.9]),
+    objective=st.sampled_from(["binary", "regression"]),
+    seed=st.integers(0, 10_000),
+)
+def test_splits_by_category_give_the_same_bits(categories, trees, missing, objective, seed):
+    booster, matrix = by_category(categories, 600, trees, missing, seed, objective)
+    predict = compiled(booster.model_to_string(), 3)
+    assert predict is not None
+    for rows in (matrix, beyond(matrix, categories, seed)):
+        np.testing.assert_array_equal(predict(rows), booster.predict(rows))
+
+
+def test_rows_with_categories_one_at_a_time_are_as_many_parts_together():
+    booster, matrix = by_category(trees=100)
+    assert sum(int(tree["num_cat"]) for tree in booster.dump_model()["tree_info"]) > 100, "hardly a split is by category"
+    predict = compiled(booster.model_to_string(), 3)
+    rows = beyond(matrix, 40)
+    many = np.vstack([rows] * 10)  # more than are scored together
+    np.testing.assert_array_equal(np.concatenate([predict(row[None]) for row in rows]), predict(many)[: len(rows)])
+    np.testing.assert_array_equal(predict(many), booster.predict(many))
+
+
+def test_very_many_sets_of_categories_stay_with_lightgbm():
     g = np.random.default_rng(0)
-    matrix = np.column_stack([g.integers(0, 20, 2000), g.normal(size=2000)]).astype(float)
-    label = (g.normal(size=20)[matrix[:, 0].astype(int)] > 0).astype(float)
-    booster = lgb.train({"objective": "binary", "verbosity": -1}, lgb.Dataset(matrix, label, categorical_feature=[0]), 3)
-    assert compiled(booster.model_to_string(), 2) is None
+    matrix = g.integers(0, 200, (5000, 4)).astype(float)
+    options = {"objective": "regression", "verbosity": -1, "num_threads": 1, "min_data_per_group": 1, "cat_smooth": 1}
+    booster = lgb.train(options, lgb.Dataset(matrix, g.normal(size=5000), categorical_feature=[0, 1, 2, 3], params=options), 100)
+    assert sum(int(tree["num_cat"]) for tree in booster.dump_model()["tree_info"]) > 2_500, "too few splits to have many sets"
+    assert compiled(booster.model_to_string(), 4) is None
 
 
 def test_zero_as_missing_stays_with_lightgbm():

@@ -1,0 +1,26 @@
+"""LightGBM's model text: its objective and its trees, each as settings by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+IS_CATEGORY, DEFAULT_LEFT, MISSING, NAN = 0b0001, 0b0010, 0b1100, 0b1000
+"""The bits of a tree's `decision_type`: a split by category; missing goes left; what counts as missing: nothing, zero, or NaN."""
+
+
+def objective(text: str) -> str:
+    """Return what a model text says it was trained for, "" where it says nothing."""
+    head, _, _ = text.partition("\nTree=")
+    return next((line.removeprefix("objective=").strip() for line in head.splitlines() if line.startswith("objective=")), "")
+
+
+def trees(text: str) -> Iterator[dict[str, str]]:
+    """Yield each tree of a model text as its settings by name."""
+    body, _, _ = text.partition("\nend of trees")
+    for section in body.split("\nTree=")[1:]:
+        yield dict(line.split("=", 1) for line in section.splitlines() if "=" in line)
+
+
+def wholes(said: str) -> list[int]:
+    """Return the integers of a setting."""
+    return list(map(int, said.split()))
