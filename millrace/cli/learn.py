@@ -8,6 +8,7 @@ from millrace.cli.opening import Desk, reading
 from millrace.cli.printing import console, number, progress, table
 from millrace.errors import NotFound, TrainingError
 from millrace.operate.learn import Lesson, learn
+from millrace.serve.changing import go_back
 from millrace.serve.clock import wall
 from millrace.stores.audit import Change
 from millrace.stores.release import Release
@@ -98,12 +99,15 @@ def _promote(desk: Desk, release: str, why: str) -> None:
 
 
 def rollback(system: str, folder: Path) -> None:
-    """Go back to the release that served before, and end any rollout; a running server follows within seconds.
+    """Go back to the release that served before (after a switch to the one that is kept), and end any rollout.
+
+    A running server follows within seconds.
 
     Raises:
         Conflict: No release served before.
     """
     with reading(system, folder) as desk:
         seen = desk.standing
-        standing = desk.home.releases.roll_back(seen, Change(wall(), _WHO, "rolled back by hand"))
-        console().print(f"{standing.champion} serves again, {seen.champion} no longer")
+        standing = go_back(desk.home.releases, seen, Change(wall(), _WHO, "rolled back by hand"))
+        left = seen.champion if standing.champion != seen.champion else seen.candidate
+        console().print(f"{standing.champion} serves again, {left} no longer")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from millrace.cli.models_end import ending
 from millrace.cli.opening import Desk, reading
 from millrace.cli.printing import console, number, table, when
 from millrace.cli.rolling import halted, serving
@@ -37,7 +38,7 @@ def status(system: str, folder: Path) -> None:
             if part is not None:
                 out.print(part)
                 out.print()
-        for line in _remarks(desk, standing):
+        for line in (*_remarks(desk, standing), *ending(desk)):
             out.print(line, style="yellow")
 
 

@@ -44,7 +44,8 @@ class Decided:
         """
         end = self._log.last_known + 1  # what is being written now becomes known later
         pairs = list(self._log.decisions(system=self._loaded.name, known_from=self._next, known_until=end))
-        made = [(known, one) for known, one in pairs if one.at >= self._since]
+        # How often a decision can be repeated depends on an arm's share: only what was decided anew can be compared.
+        made = [(known, one) for known, one in pairs if one.at >= self._since and not one.repeats]
         asked = self._asked([one for _, one in made], end)
         self._next = max(self._next, end)
         kept = [(known, one, fields) for (known, one), fields in zip(made, asked, strict=True) if fields is not None]

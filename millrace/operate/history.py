@@ -123,7 +123,7 @@ class LogHistory:
     def decided(self, since: int, until: int) -> Columns:
         """Return a row per candidate taken in decisions asked in [since, until), with the request's fields, by (at, id, rank).
 
-        Decisions whose features or outcomes reach into what the log no longer keeps are left out.
+        Decisions whose features or outcomes reach into what the log no longer keeps are left out, and those that repeat another one.
         """
         since = max(since, whole_from(self._loaded, self._log.retained()))
         self._let_go()
@@ -145,6 +145,7 @@ class LogHistory:
 
     def _newly_decided(self, since: int, end: int) -> Columns:
         made = self._log.decisions(system=self._loaded.name, known_from=since, known_until=end)
+        made = (pair for pair in made if not pair[1].repeats)  # the same answer again: it is learned from, and proven, once
         rows = _taken_rows(made, self._texts)
         rows = take(rows, rows["candidate"] != FORGOTTEN)
         return {**rows, **self._asked(rows["id"], end)}

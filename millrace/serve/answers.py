@@ -142,6 +142,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         system: Whose requests are answered.
         release: What serves; null before the first release.
         candidate: What is being rolled out beside it, if anything.
+        halted: Who answers alone because the system was halted, `champion` or `fallback`; "" as long as it is not.
         following: Why what follows the online view (what publishes it to Redis) does not; empty when all do, or nothing follows it.
         left_out: The sources, models and policies that are left out for failing or being late again and again, until they answer once.
     """
@@ -149,6 +150,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     system: str
     release: str | None
     candidate: str | None
+    halted: str = ""
     following: list[str] = []
     left_out: list[str] = []
 

@@ -8,7 +8,7 @@ import msgspec
 
 from millrace.loaded import Loaded
 from millrace.schema import Event
-from millrace.serve import v2_openapi
+from millrace.serve import rollout_routes, v2_openapi
 from millrace.serve.answers import Acknowledged, Answer, Explanation, Found, Health, Problem, Ready
 
 _REF = "#/components/schemas/{name}"
@@ -19,7 +19,7 @@ _OURS = "api.{name}"
 
 _REFUSALS = {
     "404": "There is no such decision.",
-    "409": "An id is used again with other content.",
+    "409": "An id is used again with other content, or somebody else changed what serves meanwhile.",
     "413": "The body is too large.",
     "422": "The body is wrong; `field` says where.",
     "429": "More ask than can be answered soon; Retry-After says when to ask again.",
@@ -47,6 +47,7 @@ def document(loaded: Loaded, version: str) -> dict[str, Any]:
             "/healthz": {"get": _get("health", "Whether the process lives", "Health")},
             "/readyz": {"get": _get("ready", "What serves", "Ready")},
             "/metrics": {"get": {"operationId": "metrics", "summary": "Metrics for Prometheus", "responses": {"200": _PLAIN}}},
+            **rollout_routes.paths(_ours, _post, _get),
             **v2_openapi.paths(_ours),
         },
         "components": {"schemas": components},
@@ -58,7 +59,7 @@ def _components(loaded: Loaded) -> dict[str, Any]:
     for name, owner in loaded.streams.items():
         _server_fills(components[name], owner)
         components[_SENT.format(name=name)] = _sent(components[name], name)
-    answers = [Answer, Acknowledged, Found, Explanation, Health, Ready, Problem, *v2_openapi.CLASSES]
+    answers = [Answer, Acknowledged, Found, Explanation, Health, Ready, Problem, *rollout_routes.CLASSES, *v2_openapi.CLASSES]
     _, ours = msgspec.json.schema_components(answers, ref_template=_REF.format(name=_OURS))
     return {**components, **{_OURS.format(name=name): schema for name, schema in ours.items()}}
 

@@ -16,6 +16,7 @@ from millrace.stores.registry import Registry
 from millrace.stores.release import Release
 from millrace.stores.releases import Releases
 from millrace.stores.standing import Rollout, Standing
+from millrace.stores.versions import VersionRecord
 from millrace.walk import digest
 
 log = logging.getLogger("millrace.serve")
@@ -25,13 +26,18 @@ SHADOWED = "shadowed"
 
 
 class Versions:
-    """Loads versions from the registry, each once."""
+    """Loads versions from the registry, each once.
+
+    Attributes:
+        ending: By id, the versions whose end was announced, as of the last `refresh`.
+    """
 
     def __init__(self, loaded: Loaded, registry: Registry) -> None:
         self._loaded = loaded
         self._registry = registry
         self._versions: dict[str, Scorer] = {}
         self._lock = threading.Lock()
+        self.ending: dict[str, VersionRecord] = {}
 
     def load(self, version: str) -> Scorer:
         """Return a version, read from its verified artefact the first time."""
@@ -44,6 +50,14 @@ class Versions:
                 model = self._loaded.models[self._registry.get(version).model]
                 self._versions[version] = model.learner.load(self._registry.folder(version))
             return self._versions[version]
+
+    def refresh(self) -> None:
+        """Read which versions are about to end.
+
+        Raises:
+            Unavailable: The database cannot be read.
+        """
+        self.ending = {one.version: one for one in self._registry.ending()}
 
     def fits(self, version: str) -> bool:
         """Whether a version was trained under the model as it is declared now; another one is not served."""

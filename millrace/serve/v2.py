@@ -35,6 +35,7 @@ from millrace.serve.v2_answers import (
 )
 from millrace.serve.v2_models import Models, Served
 from millrace.serve.v2_rows import rows_of
+from millrace.serve.v2_sunset import sunset_headers
 from millrace.serve.v2_wire import HEADER_LENGTH, read, written
 from millrace.types import Columns
 
@@ -105,9 +106,10 @@ class OpenInference:
             text, json_bytes = asked.answer(await served.gathered(asked.rows))
         else:
             text, json_bytes = await run_in_threadpool(asked.alone)
+        told = sunset_headers(self._engine.versions.ending, served.version)
         if json_bytes is None:
-            return Response(text, media_type="application/json")
-        return Response(text, headers={HEADER_LENGTH: str(json_bytes)}, media_type="application/octet-stream")
+            return Response(text, headers=told, media_type="application/json")
+        return Response(text, headers={**told, HEADER_LENGTH: str(json_bytes)}, media_type="application/octet-stream")
 
     async def _server(self, *_: Any) -> Response:
         return _json(ServerMetadata("millrace", VERSION, ["binary_tensor_data"]))
@@ -120,7 +122,8 @@ class OpenInference:
         return _json(ServerReady(whole), 200 if whole else 503)
 
     async def _model(self, _: Request, model: str, version: str) -> Response:
-        return _json(await run_in_threadpool(self._metadata, model, version))
+        said = await run_in_threadpool(self._metadata, model, version)
+        return _json(said, headers=sunset_headers(self._engine.versions.ending, said.parameters["version"]))
 
     def _metadata(self, model: str, version: str) -> ModelMetadata:
         served = self._models.found(model, version)

@@ -97,7 +97,7 @@ class Models:
         found: list[tuple[str, VersionRecord | None, str]] = []
         for model in self._engine.loaded.models:
             records = self._registry.versions(model)
-            found += [(model, record, "" if self._fits(record) else _OTHER) for record in records]
+            found += [(model, record, _why_not(record) if not self._fits(record) else "") for record in records]
             found += [(model, None, "it has no version yet")] if not records else []
         return found
 
@@ -118,20 +118,24 @@ class Models:
         if named is None:
             raise NotFound(f"{model} has no version {version!r:.100}")
         if not self._fits(named):
-            raise BadInput(f"{named.version}: {_OTHER}")
+            raise BadInput(f"{named.version}: {_why_not(named)}")
         self._ids[model, version] = named.version
         return named.version
 
     def _fits(self, record: VersionRecord) -> bool:
         if record.model not in self._declared:
             self._declared[record.model] = digest(self._engine.loaded.models[record.model])
-        return record.lineage.declaration == self._declared[record.model]
+        return record.stage != "deleted" and record.lineage.declaration == self._declared[record.model]
 
     def _load(self, model: str, version: str) -> Served:
         versions, loaded = self._engine.versions, self._engine.loaded
         scorer = versions.load(version)
         served = Served(model, version, signature(loaded, loaded.models[model], scorer), scorer, self._metrics.inferred(model, version))
         return self._served.setdefault(version, served) if versions is self._versions else served
+
+
+def _why_not(record: VersionRecord) -> str:
+    return "it was deleted: ask another version" if record.stage == "deleted" else _OTHER
 
 
 _OTHER = "it was trained under another declaration of the model and is not served"

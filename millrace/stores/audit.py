@@ -40,7 +40,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         at: When, microseconds since 1970 UTC.
         who: Who made it.
-        what: What was done: `publish`, `stage`, `annotate`, `create`, `roll out`, `promote`, `withdraw`, `roll back`.
+        what: What was done: `publish`, `stage`, `annotate`, `create`, `roll out`, `promote`, `withdraw`, `roll back`,
+            `halt`, `resume`, `sunset`, `delete`.
         subject: The version, the release or the system that was changed.
         before: What it was, None for what is new.
         after: What it became.

@@ -1,6 +1,6 @@
 """The registry: immutable versions of models, each with the lineage that says how to make it again.
 
-Public: `Registry` (`publish`, `get`, `versions`, `folder`, `stage`, `annotate`, `sweep`).
+Public: `Registry` (`publish`, `get`, `versions`, `ending`, `folder`, `stage`, `annotate`, `sweep`).
 
     record = registry.publish("ranker", version.save, lineage, metrics={"auc": 0.81}, settings={"trees": 300})
     scorer = learner.load(registry.folder(record.version))
@@ -23,7 +23,7 @@ from millrace.stores.durable import flush_tree
 from millrace.stores.manifest import seal, verify
 from millrace.stores.plain import checked, stored
 from millrace.stores.stages import STAGES, move
-from millrace.stores.versions import Lineage, VersionRecord
+from millrace.stores.versions import SUNSET, Lineage, VersionRecord
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -109,14 +109,23 @@ class Registry:
             rows = connection.execute(t.select().where(t.c.model == model).order_by(t.c.number)).mappings()
             return [stored(row, VersionRecord) for row in rows]
 
+    def ending(self) -> list[VersionRecord]:
+        """Return the versions whose end was announced and that do not serve, those deleted too, oldest first."""
+        t = self._versions
+        with self._database.reading() as connection:
+            rows = connection.execute(t.select().where(t.c.stage.in_(("retired", "rejected", "deleted"))).order_by(t.c.number)).mappings()
+            return [one for row in rows if SUNSET in (one := stored(row, VersionRecord)).notes]
+
     def folder(self, version: str) -> Path:
         """Return the folder of a version's files, after checking every byte of them.
 
         Raises:
-            NotFound: There is no such version, or one of its files is missing.
+            NotFound: There is no such version, it was deleted, or one of its files is missing.
             BadInput: One of its files was changed or added.
         """
         found = self.get(version)
+        if found.stage == "deleted":
+            raise NotFound(f"the files of {version} were deleted: train it again, its record says on what")
         folder = self._artefacts.place(found.model, version)
         verify(folder, found.content)
         return folder
@@ -135,8 +144,11 @@ class Registry:
         if to not in STAGES:
             raise BadInput(f"{to!r} is not a stage: choose {', '.join(STAGES)}", field="stage")
         with self._database.transaction() as connection:
-            if "champion" in (to, self._get(connection, version).stage):
+            now = self._get(connection, version).stage
+            if "champion" in (to, now):
                 raise Conflict(f"{version} cannot be made {to} here: promote or roll back the release that holds it")
+            if "deleted" in (to, now):
+                raise Conflict(f"{version} cannot be made {to} here: delete it with `millrace models delete`, or publish it again")
             move(connection, self._database, version, to, change)
             return self._get(connection, version)
 
@@ -170,7 +182,9 @@ class Registry:
             twin = self._twin(connection, draft)
             if twin is not None:
                 self._put_back(twin, files)
-                return twin
+                if twin.stage == "deleted":
+                    move(connection, self._database, twin.version, "candidate", change)
+                return self._get(connection, twin.version)
             for parent in draft.lineage.parents:
                 self._get(connection, parent)
             number = self._count(connection, draft.model) + 1

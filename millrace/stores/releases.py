@@ -203,6 +203,8 @@ class Releases:
         for version, stage in self._stages(connection, new.rollout.release):
             if stage == "rejected":
                 raise Conflict(f"{new.candidate} holds {version}, which was rejected: make it a candidate again, or release another")
+            if stage == "deleted":
+                raise Conflict(f"{new.candidate} holds {version}, whose files were deleted: train it again, or release another")
 
     def _stages(self, connection: Connection, release: str) -> list[tuple[str, str]]:
         """Return the versions of a release, each with its stage."""

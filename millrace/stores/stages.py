@@ -1,4 +1,4 @@
-"""A version's stage: candidate, champion, rejected or retired, and which may follow which.
+"""A version's stage: candidate, champion, rejected, retired or deleted, and which may follow which.
 
 Public: `STAGES`. `move` and `follow` write it for the registry and the releases, within their transactions.
 """
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 STAGES: dict[str, tuple[str, ...]] = {
     "candidate": ("champion", "rejected", "retired"),
     "champion": ("retired",),
-    "rejected": ("candidate",),
-    "retired": ("champion", "candidate", "rejected"),
+    "rejected": ("candidate", "deleted"),
+    "retired": ("champion", "candidate", "rejected", "deleted"),
+    "deleted": ("candidate",),
 }
-"""Which stages may follow each. A version is champion exactly while some system's champion release holds it."""
+"""Which stages may follow each. A version is champion exactly while some system's champion release holds it,
+and deleted while its files are: publishing them again makes it a candidate."""
 
 
 def move(connection: Connection, database: Database, version: str, to: str, change: Change) -> None:

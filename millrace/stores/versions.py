@@ -1,6 +1,6 @@
 """What is registered of a trained version, and where it comes from.
 
-Public: `Lineage`, `VersionRecord`.
+Public: `Lineage`, `VersionRecord`, `DEPRECATED`, `SUNSET`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+
+DEPRECATED, SUNSET = "deprecated", "sunset"
+"""The notes of a version whose end was announced: when that was, and until when it is promised; microseconds since 1970 UTC."""
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +53,7 @@ class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
         model: The model it is a version of.
         number: The how-manieth version of that model, from 1.
         content: The SHA-256 of its manifest, which holds that of every file.
-        stage: `candidate`, `champion`, `rejected` or `retired`.
+        stage: `candidate`, `champion`, `rejected`, `retired`, or `deleted`: then its files are gone and only this is left.
         lineage: Where it comes from.
         metrics: What was measured when it was made; None where a measure had no value.
         settings: The learner's settings.

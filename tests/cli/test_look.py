@@ -36,6 +36,20 @@ def test_explanation_shows_what_was_taken_what_was_known_and_why(lived):
     assert re.search(r"^clicks\[Item, 7d\]( +\d+){5}$", said, re.M)
 
 
+def test_reasons_of_a_taught_and_calibrated_model_are_those_of_the_student(stocked):
+    module = stocked.folder / "shop.py"
+    taught = 'Calibrated(Distilled(Logistic(), into=GradientBoosting(trees=20, loss="squared")))'
+    text = (
+        module.read_text().replace("GradientBoosting(trees=100)", taught).replace("Array, ", "Array, Calibrated, Distilled, Logistic, ", 1)
+    )
+    module.write_text(text)
+    assert stocked.millrace("train", "shop.py").status == 0
+    live(stocked, visits=20)
+    said = stocked.millrace("explain", "shop.py", "visit-10").out
+    assert re.search(r"1 +item-\d+ +sources\.\w+ +0\.\d+ +\S+ +0\.\d+ +\S+ [+-]\d", said)
+    assert "no reasons" not in said
+
+
 def test_unknown_decision_is_not_found(lived):
     said = lived.millrace("explain", "shop.py", "visit-x")
     assert (said.status, said.err) == (1, "error: there is no decision 'visit-x' in the log of shop\n")

@@ -49,6 +49,12 @@ def test_share_is_the_rollout_s_on_both_sides_and_in_every_arm_within(tmp_path: 
     assert seen["is_judged"].tolist() == [True, True, False, True], "a model takes part, or should have"
 
 
+def test_only_what_was_decided_anew_is_compared(tmp_path: Path) -> None:
+    made, seen = read(tmp_path, {}, {"repeats": "q0"}, {"arm": "champion/ranked"})
+    assert [one.id for one in made] == ["q0", "q2"]
+    assert len(seen["id"]) == 2
+
+
 def test_what_was_asked_before_the_rollout_or_outside_its_arms_is_not_judged(tmp_path: Path) -> None:
     made, seen = read(tmp_path, {"at": START - MINUTE}, {"arm": "ranked", "arm_share": 0.75}, {})
     assert [one.id for one in made] == ["q1", "q2"]

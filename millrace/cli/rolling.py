@@ -1,0 +1,115 @@
+"""`millrace rollout`: shadow a release, switch to one at once, halt, resume; and how that reads in `millrace status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from millrace.cli.opening import Desk, reading
+from millrace.cli.printing import console, when
+from millrace.errors import BadInput
+from millrace.serve import changing
+from millrace.serve.clock import wall
+from millrace.stores.audit import Change
+from millrace.stores.standing import Standing
+
+_WHO = "command line"
+
+
+def shadow(system: str, release: str, folder: Path, share: str, within: str, why: str) -> None:
+    """Let a release shadow the champion; a running server follows within seconds.
+
+    Raises:
+        NotFound: There is no such release.
+        Conflict: There is no champion, another candidate is under way, or the module declares a Shadow.
+        BadInput: The share or the time is none.
+    """
+    with reading(system, folder) as desk:
+        seen = changing.shadow(desk.loaded, desk.home.releases, desk.standing, release, _change(why), _share(share), within)
+        console().print(f"{release} shadows {seen.champion} on {_share(share):.0%} of the units: millrace rollout compare {system}")
+
+
+def switch(system: str, release: str, folder: Path, keep: str, why: str) -> None:
+    """Let a release answer everybody at once, the champion kept.
+
+    Raises:
+        NotFound: There is no such release.
+        Conflict: There is no champion, or another candidate is under way.
+        BadInput: The time is none.
+    """
+    with reading(system, folder) as desk:
+        seen = changing.switch(desk.home.releases, desk.standing, release, _change(why), keep)
+        console().print(f"{release} answers everybody; {seen.champion} is kept for {keep}: millrace rollback {system} returns to it")
+
+
+def withdraw(system: str, folder: Path, why: str) -> None:
+    """End the rollout under way; the champion serves alone.
+
+    Raises:
+        Conflict: None is under way.
+    """
+    with reading(system, folder) as desk:
+        seen = desk.standing
+        now = desk.home.releases.withdraw(seen, _change(why))
+        console().print(f"{seen.candidate} is withdrawn, {now.champion} serves alone")
+
+
+def halt(system: str, folder: Path, to: str, why: str) -> None:
+    """Send all requests to the champion or to the fallback, until somebody resumes.
+
+    Raises:
+        NotFound: It is to go to a fallback and none is declared.
+    """
+    with reading(system, folder) as desk:
+        made, owed = changing.halt(desk.loaded, desk.home, to, _change(why))
+        who = f"the fallback of {desk.loaded.name}" if made.to == "fallback" else made.release or "what serves without a release"
+        console().print(f"{desk.loaded.name} is halted: within seconds {who} answers everybody; millrace rollout resume {system} ends it")
+        if owed:
+            console(to_errors=True).print(owed, style="yellow")
+
+
+def resume(system: str, folder: Path, why: str) -> None:
+    """Let a halted system go on.
+
+    Raises:
+        Conflict: It is not halted.
+    """
+    with reading(system, folder) as desk:
+        _, owed = changing.resume(desk.loaded, desk.home, _change(why))
+        console().print(f"{desk.loaded.name} goes on: {serving(desk, desk.standing)}")
+        if owed:
+            console(to_errors=True).print(owed, style="yellow")
+
+
+def serving(desk: Desk, standing: Standing) -> str:
+    """Return what serves, in a sentence without its subject."""
+    if standing.champion is None:
+        return "no release yet, its fallback answers" if desk.loaded.models else "its rules answer, there is no model"
+    if standing.rollout is None:
+        return f"{standing.champion} serves since {when(standing.at)}"
+    release, data = standing.rollout.release, standing.rollout.data
+    if data.get("by") == changing.SHADOWING:
+        return f"{standing.champion} serves, {release} shadows it on {data['share']:.0%} of the units"
+    if data.get("by") == changing.SWITCHING:
+        return f"{release} answers everybody, {standing.champion} is kept until {when(data['until'])}"
+    return f"{standing.champion} serves, {release} is rolled out to {standing.rollout.share:.0%}"
+
+
+def halted(desk: Desk) -> Iterator[str]:
+    """Say that a system is halted, since when, by whom and why."""
+    found = desk.home.halts.now(desk.loaded.name)
+    if found is not None:
+        who = "its fallback" if found.to == "fallback" else found.release or "its champion"
+        yield f"HALTED since {when(found.at)} by {found.who}: {who} answers everybody; {found.why}"
+
+
+def _share(said: str) -> float:
+    """Return a share written as a percentage or a fraction."""
+    try:
+        return float(said[:-1]) / 100 if said.endswith("%") else float(said)
+    except ValueError:
+        raise BadInput(f"{said!r} is no share: write 10%", field="share") from None
+
+
+def _change(why: str) -> Change:
+    return Change(wall(), _WHO, why)

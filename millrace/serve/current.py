@@ -1,0 +1,80 @@
+"""What serves now: the standing that the releases say, unless the system is halted; then what the halt says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+from millrace.decision import Policy
+from millrace.errors import NotFound, Unavailable
+from millrace.loaded import Loaded
+from millrace.policy.wrappers import Fallback
+from millrace.serve.facts import Installed
+from millrace.serve.release import Versions, installed, serving
+from millrace.stores.halts import FALLBACK, Halt, Halts
+from millrace.stores.releases import Releases
+from millrace.stores.standing import Standing
+
+
+class Current(NamedTuple):
+    """What serves.
+
+    Attributes:
+        standing: Where the system stands.
+        halt: The halt it is under, if there is one.
+        policy: The policy that answers.
+        installed: What is installed under it.
+        names: The names of the wrappers made for it, by identity.
+    """
+
+    standing: Standing
+    halt: Halt | None
+    policy: Policy
+    installed: Installed
+    names: Mapping[int, str]
+
+    def differs(self, standing: Standing, halt: Halt | None) -> bool:
+        """Whether something else served under another standing and halt."""
+        return (self.standing.revision, self.halt) != (standing.revision, halt)
+
+
+def current(loaded: Loaded, releases: Releases, halts: Halts, versions: Versions, standing: Standing, held: Installed) -> Current:
+    """Return what serves now.
+
+    Args:
+        loaded: The system.
+        releases: The releases.
+        halts: The kill switch. Under a halt the releases need not be readable where its champion is installed already.
+        versions: Loads versions.
+        standing: The standing that was read last.
+        held: What was installed then.
+
+    Raises:
+        Unavailable: The releases cannot be read.
+        NotFound: A halt goes to a fallback, and the module no longer declares one.
+    """
+    halt = halts.now(loaded.name)
+    if halt is None:
+        versions.refresh()
+        standing = releases.standing(loaded.name)
+        return Current(standing, None, *serving(loaded, releases, versions, standing))
+    with suppress(Unavailable):  # the standing decides nothing now
+        standing = releases.standing(loaded.name)
+    policy = fallback_of(loaded) if halt.to == FALLBACK else loaded.system.policy
+    champion = halt.release or standing.champion or ""
+    if champion != held.release:
+        held = installed(releases.get(champion), versions)
+    return Current(standing, halt, policy, held, {})
+
+
+def fallback_of(loaded: Loaded) -> Policy:
+    """Return the policy that a system falls back to: that of its outermost Fallback.
+
+    Raises:
+        NotFound: It declares none.
+    """
+    found = next(loaded.of(Fallback), None)
+    if found is None:
+        raise NotFound(f"{loaded.name} declares no Fallback(policy, to=..., after=...): it can be halted to its champion only")
+    return found.to

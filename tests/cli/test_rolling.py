@@ -1,0 +1,174 @@
+"""`millrace rollout` and the end of versions, as a user meets them; and a halt that reaches every process of a server."""
+
+import json
+import re
+import shutil
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from millrace.cli.scaffold import scaffold
+from millrace.loading import load
+from millrace.serve.home import Home
+from millrace.stores.audit import Change
+from millrace.types import instant
+from tests.cli.shop import NOW, Shop, live
+from tests.cli.test_serving import ENDS_WITHIN_S, ITEM, answer, server
+from tests.serve.callers import decide, two_workers, until, workers_of
+
+
+def home_of(shop: Shop) -> Home:
+    return Home(shop.folder / ".millrace", load(str(shop.folder / "shop.py")), read_only=True)
+
+
+@pytest.fixture
+def trained(stocked) -> tuple[Shop, str, str]:
+    """A shop that serves its first release, and has a second one."""
+    assert stocked.millrace("train", "shop.py").status == 0
+    home = home_of(stocked)
+    [first] = home.releases.of("shop")
+    version = home.registry.get(first.versions["ranker"])
+
+    def saved(folder: Path) -> None:
+        """The same files and one more, so that it is another version."""
+        shutil.copytree(home.registry.folder(version.version), folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
+        (folder / "note.txt").write_text("another")
+
+    other = home.registry.publish("ranker", saved, version.lineage, {}, {})
+    second = home.releases.create("shop", {"ranker": other.version}, first.system_hash, {}, Change(instant(NOW), "ada", "to have two"))
+    home.close()
+    return stocked, first.id, second.id
+
+
+def said(shop: Shop, *arguments: str) -> str:
+    done = shop.millrace(*arguments)
+    assert done.status == 0, done.err
+    return done.out
+
+
+def test_shadow_is_compared_in_words_and_on_a_page(trained):
+    shop, first, second = trained
+    told = said(shop, "rollout", "shadow", "shop.py", second, "--share", "50%", "--within", "10s")
+    assert told == f"{second} shadows {first} on 50% of the units: millrace rollout compare shop.py\n"
+    assert f"{first} serves, {second} shadows it on 50% of the units" in said(shop, "status", "shop.py")
+    nothing = shop.millrace("rollout", "compare", "shop.py")
+    assert (nothing.status, "was asked for no decision of shop yet" in nothing.err) == (1, True)
+    _backdate(shop)
+    live(shop)
+    told = said(shop, "rollout", "compare", "shop.py", "--page", "shadow.html")
+    assert f"{second} beside what answered, 2026-03-01" in told
+    for figure in ("rank-biased overlap", "same ranking", "same first", "overlap@3", "overlap@5"):
+        assert re.search(rf"^{figure} +[\d.]+ +\S+ to \S+ +\d+ +\d+ *$", told, re.M), told
+    assert re.search(r"^missed +0 +0 to 0\.\d+ +\d+ +\d+ *$", told, re.M)
+    assert "and answered every time." in told
+    assert "Agreement says how different it is, not whether it is better" in told
+    page = (shop.folder / "shadow.html").read_text()
+    assert f"<h1>{second}, beside what answered</h1>" in page
+    assert page.count('class="plot"') == 3
+    assert said(shop, "rollout", "withdraw", "shop.py") == f"{second} is withdrawn, {first} serves alone\n"
+
+
+def _backdate(shop: Shop) -> None:
+    """Let the shadow have begun when the invented history ends: the shop lives then."""
+    with closing(sqlite3.connect(shop.folder / ".millrace" / "millrace.db")) as database:
+        [(rollout,)] = database.execute("select rollout from standings order by revision desc limit 1").fetchall()
+        changed = json.dumps({**json.loads(rollout), "started": instant(NOW)})
+        database.execute("update standings set rollout = ? where revision = (select max(revision) from standings)", (changed,))
+        database.commit()
+
+
+def test_nothing_that_shadowed_is_said(trained):
+    done = trained[0].millrace("rollout", "compare", "shop.py")
+    assert (done.status, done.err) == (
+        1,
+        "error: nothing has shadowed shop yet: millrace rollout shadow, or declare Shadow(policy, shadow)\n",
+    )
+
+
+def test_switch_and_the_way_back(trained):
+    shop, first, second = trained
+    told = said(shop, "rollout", "switch", "shop.py", second, "--keep", "2h")
+    assert told == f"{second} answers everybody; {first} is kept for 2h: millrace rollback shop.py returns to it\n"
+    assert f"{second} answers everybody, {first} is kept until" in said(shop, "status", "shop.py")
+    assert said(shop, "rollback", "shop.py") == f"{first} serves again, {second} no longer\n"
+    assert re.search(rf"shop: {first} serves since", said(shop, "status", "shop.py"))
+
+
+def test_halt_is_said_until_somebody_resumes(trained):
+    shop, first, _ = trained
+    told = said(shop, "rollout", "halt", "shop.py", "--why", "it sells nothing")
+    assert told == f"shop is halted: within seconds {first} answers everybody; millrace rollout resume shop.py ends it\n"
+    status = said(shop, "status", "shop.py")
+    assert re.search(rf"^HALTED since .* by command line: {first} answers everybody; it sells nothing$", status, re.M)
+    assert re.search(r"command line +halt +it sells nothing", status)
+    assert shop.millrace("score", "shop.py", "--input", "visits.csv", "--output", "out").status != 0
+    assert said(shop, "rollout", "resume", "shop.py").startswith(f"shop goes on: {first} serves")
+    assert "HALTED" not in said(shop, "status", "shop.py")
+    assert shop.millrace("rollout", "halt", "shop.py").status != 0, "a halt says why"
+
+
+@pytest.mark.parametrize("share", ["half", "0%", "120%"])
+def test_share_that_is_none_is_refused(trained, share):
+    done = trained[0].millrace("rollout", "shadow", "shop.py", trained[2], "--share", share)
+    assert done.status == 1
+    assert re.search("is no share|cannot shadow", done.err)
+
+
+# ---- versions
+
+
+def test_version_is_retired_promised_and_deleted_only_when_nothing_needs_it(trained):
+    shop, first, second = trained
+    live(shop, 20)
+    home = home_of(shop)
+    one, other = (home.releases.get(name).versions["ranker"] for name in (first, second))
+    serving = shop.millrace("models", "retire", "shop.py", one, "--sunset", "2999-12-31")
+    assert (serving.status, "is champion" in serving.err) == (1, True)
+    said(shop, "promote", "shop.py", second)
+    told = said(shop, "models", "retire", "shop.py", one, "--sunset", "2999-12-31")
+    assert told == f"{one} is promised until 2999-12-31 00:00:00 UTC; after that: millrace models delete shop.py {one}\n"
+    assert f"{one} is deprecated: promised until 2999-12-31" in said(shop, "status", "shop.py")
+    refused = shop.millrace("models", "delete", "shop.py", one)
+    assert f"20 decisions in the log were made with {one}" in refused.err
+    refused = shop.millrace("models", "delete", "shop.py", one, "--force-with-lineage")
+    assert "is promised until 2999-12-31" in refused.err
+    home.close()
+    assert other in said(shop, "status", "shop.py")
+
+
+@pytest.mark.parametrize("sunset", ["soon", "2026-13-01", "2001-01-01"])
+def test_day_that_is_none_is_refused(trained, sunset):
+    done = trained[0].millrace("models", "retire", "shop.py", "ranker-0001-00000000", "--sunset", sunset)
+    assert (done.status, bool(re.search("is no date|has passed", done.err))) == (1, True)
+
+
+# ---- every process
+
+
+@pytest.mark.server
+def test_halt_reaches_every_worker_within_seconds_and_outlives_them(tmp_path: Path):
+    scaffold("shop", "rank", tmp_path)
+    with server(tmp_path, "--workers", "2") as (client, process):
+        until(lambda: len(workers_of(process)) == 2, "there are not two workers")
+        client.post("/v1/events", json=[ITEM])
+        status, out, err = answer(tmp_path, "rollout", "halt", "shop.py", "--why", "to try", "--to", "fallback")
+        assert status == 0, out + err
+        first, second = two_workers(client, process)
+        with closing(first), closing(second):
+            for one in (first, second):
+                until(lambda one=one: one.get("/readyz").json().get("halted") == "fallback", "a worker does not follow")
+                assert decide(one, f"visit-{id(one)}")["policy"] == "popular"
+                assert decide(one, f"visit-{id(one)}")["missed"] == [], "the ranked policy was not asked"
+            told = first.post("/v1/rollout/halt", json={"why": "otherwise", "to": "champion"}).json()
+            assert told["halt"]["who"] == "http"
+            until(lambda: second.get("/readyz").json().get("halted") == "champion", "the other worker does not follow")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=ENDS_WITHIN_S) == 0
+    with server(tmp_path) as (client, _):
+        assert client.get("/readyz").json()["halted"] == "champion"
+        assert client.post("/v1/rollout/resume", json={"why": "mended"}).json()["halt"] is None
+        assert "halted" not in client.get("/readyz").json()
+    assert answer(tmp_path, "verify", "shop.py")[0] == 0
