@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from millrace.about import VERSION
+from millrace.cli.rollout_app import app as rollout
 from millrace.errors import MillraceError
 
 app = typer.Typer(
@@ -131,17 +132,23 @@ def serve(
     token_file: Annotated[Path | None, typer.Option(help="Holds the secret that the owner of the log and its replicas share.")] = None,
     tls_certificate: Annotated[Path | None, typer.Option(help="A PEM file to speak TLS with: the certificate, then its chain.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The PEM file of its private key.")] = None,
+    traces: Annotated[
+        str, typer.Option(help="Send traces to an OpenTelemetry collector: http://localhost:4318.", envvar="OTEL_EXPORTER_OTLP_ENDPOINT")
+    ] = "",
+    log_format: Annotated[str, typer.Option(help="How a line of its log looks: text or json.")] = "text",
+    log_decisions: Annotated[bool, typer.Option("--log-decisions", help="Write a line for each decision too: ids and names.")] = False,
     home: Where = HOME,
 ) -> None:
     """Serve the system over HTTP: decide, events, outcomes, explanations, metrics."""
     from millrace.cli import serving as work
+    from millrace.cli.watching import Watching
     from millrace.serve.app import tls_of
 
-    tls = tls_of(tls_certificate, tls_key)
+    how = {"token_file": token_file, "tls": tls_of(tls_certificate, tls_key), "watch": Watching(traces, log_format, log_decisions)}
     if replica or owner:
-        work.serve_replica(system, home, host, port, online=online, owner=owner, token_file=token_file, workers=workers, tls=tls)
+        work.serve_replica(system, home, host, port, online=online, owner=owner, workers=workers, **how)
     else:
-        work.serve(system, home, host, port, operate=operate, online=online, workers=workers, token_file=token_file, tls=tls)
+        work.serve(system, home, host, port, operate=operate, online=online, workers=workers, **how)
 
 
 @app.command(rich_help_panel=RUN)
@@ -165,6 +172,17 @@ def status(system: System, home: Where = HOME) -> None:
     from millrace.cli.look import status as work
 
     work(system, home)
+
+
+@app.command(rich_help_panel=LOOK)
+def dashboards(
+    out: Annotated[Path, typer.Option(help="The folder they are written to.", file_okay=False)] = Path("dashboards"),
+) -> None:
+    """Write a Grafana dashboard and Prometheus alerting rules for the metrics that a server tells."""
+    from millrace.cli.dashboards import dashboards as work
+
+    for line in work(out):
+        print(line)
 
 
 @app.command(rich_help_panel=LOOK)
@@ -244,6 +262,9 @@ def rollback(system: System, home: Where = HOME) -> None:
     work(system, home)
 
 
+app.add_typer(rollout, name="rollout", rich_help_panel=RUN)
+
+
 keys = typer.Typer(
     no_args_is_help=True, help="Say who may ask the servers of a folder, for what; with no key made, anybody on the machine may."
 )
@@ -286,6 +307,52 @@ def keys_revoke(
     from millrace.cli.keys import revoke as work
 
     work(home, name, why)
+
+
+models = typer.Typer(no_args_is_help=True, help="Look at the versions of a system's models.")
+app.add_typer(models, name="models", rich_help_panel=LOOK)
+
+
+@models.command("retire")
+def models_retire(
+    system: System,
+    version: Annotated[str, typer.Argument(help="The version, such as ranker-0003-1f3a9c02.")],
+    sunset: Annotated[str, typer.Option(help="Until when it is promised: 2026-12-31.")],
+    why: Annotated[str, typer.Option(help="For the audit.")] = "retired by hand",
+    home: Where = HOME,
+) -> None:
+    """Announce the end of a version: servers tell whoever asks it, and after that day it may be deleted."""
+    from millrace.cli.models_end import retire as work
+
+    work(system, version, sunset, why, home)
+
+
+@models.command("delete")
+def models_delete(
+    system: System,
+    version: Annotated[str, typer.Argument(help="The version, such as ranker-0003-1f3a9c02.")],
+    force_with_lineage: Annotated[
+        bool, typer.Option("--force-with-lineage", help="Although decisions in the log were made with it; its record says how to train it.")
+    ] = False,
+    why: Annotated[str, typer.Option(help="For the audit.")] = "deleted by hand",
+    home: Where = HOME,
+) -> None:
+    """Delete the files of a version whose end has come; its record stays."""
+    from millrace.cli.models_end import delete as work
+
+    work(system, version, why, home, with_lineage=force_with_lineage)
+
+
+@models.command("size")
+def models_size(
+    system: System,
+    page: Annotated[Path | None, typer.Option(help="Also write it as a page with a plot: models.html.", dir_okay=False)] = None,
+    home: Where = HOME,
+) -> None:
+    """Print what each version is worth on the latest decisions whose outcomes are known, its bytes, and how long scoring takes."""
+    from millrace.cli.models_size import models_size as work
+
+    work(system, home, page)
 
 
 @app.command(rich_help_panel=RUN)

@@ -11,6 +11,7 @@ from millrace.cli.printing import console, number, progress, table, when
 from millrace.features.parity import Mismatch
 from millrace.features.parity import explain as evidence
 from millrace.operate.lateness import known_too_early
+from millrace.operate.repeats import repeats
 from millrace.operate.verify import verify as proven
 from millrace.serve.naming import feature_names
 from millrace.types import EVER, Columns, size
@@ -36,11 +37,19 @@ def verify(system: str, last: int, folder: Path) -> int:
             def tell(done: int, rows: int) -> None:
                 shown.update(task, completed=done, total=rows, said=f"{done:,} rows")
 
-            proof = proven(desk.loaded, desk.history, _since(desk, last), -EVER, tell, desk.home.tombstones.gaps())
+            since, gaps = _since(desk, last), desk.home.tombstones.gaps()
+            proof = proven(desk.loaded, desk.history, since, -EVER, tell, gaps)
+            again = repeats(desk.loaded, desk.home.log, since, -EVER, gaps)
         out = console()
         out.print(f"decisions {number(proof.decisions)}, values {number(proof.values)}, mismatches {number(len(proof.mismatches))}")
         if proof.forgotten:
             out.print(f"{number(proof.forgotten)} more values differ and cannot be proven: they may have counted who was forgotten since")
+        if again.checked:
+            out.print(f"repeated decisions {number(again.checked)}, wrong {number(len(again.wrong))}")
+        if again.unprovable:
+            out.print(f"{number(again.unprovable)} repeat a decision that is no longer kept, and cannot be proven")
+        for said in again.wrong[:_SHOWN]:
+            out.print(said)
         for name, early in known_too_early(desk.loaded, desk.home.log).items():
             out.print(f"warning: {number(early)} {name} are known when they happened, for all its lag: import them anew", style="yellow")
         for mismatch, row in zip(proof.mismatches[:_SHOWN], proof.rows[:_SHOWN], strict=True):
@@ -48,7 +57,7 @@ def verify(system: str, last: int, folder: Path) -> int:
             _print_mismatch(desk, mismatch, row)
         if len(proof.mismatches) > _SHOWN:
             out.print(f"\nand {number(len(proof.mismatches) - _SHOWN)} more")
-        return 1 if proof.mismatches else 0
+        return 1 if proof.mismatches or again.wrong else 0
 
 
 def _since(desk: Desk, last: int) -> int:

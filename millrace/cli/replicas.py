@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +10,7 @@ from starlette.types import ASGIApp
 
 from millrace.cli.online import store_of
 from millrace.cli.repeating import repeating
+from millrace.cli.watching import Watching
 from millrace.loaded import Loaded
 from millrace.loading import load
 from millrace.serve.app import Listen, Tls, bound, on_socket, run
@@ -36,6 +36,7 @@ def replica(
     token_file: Path,
     closed: bool,
     tls: Tls | None,
+    watch: Watching,
     announce: Callable[[Loaded, str], object],
 ) -> None:
     """Serve a system on a view that is published elsewhere, until SIGTERM or SIGINT.
@@ -50,22 +51,25 @@ def replica(
         token_file: Holds what that server knows it by.
         closed: Whether callers need a key even if none was ever made.
         tls: What it shows its callers; None to speak in clear text.
+        watch: How it is watched.
         announce: Told of the system and its URL.
 
     Raises:
-        BadInput: A URL is none, or the token.
+        BadInput: A URL is none, or the token, or an option of `watch` is wrong.
         MissingExtra: The client library of the published view is not installed.
         DeclarationError: The module is wrong.
         Unavailable: The port is taken.
     """
     loaded, connect, store, token = load(system), by_url(owner), store_of(online), token_of(token_file)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    lines, tracer = watch.lines(loaded.name, [token]), watch.tracer(loaded.name)
     with bound(host, port) as taken, closing(store.read(online, loaded)) as view:
         taker = Owner(connect, token)
         with closing(Outpost.at(folder, taker)) as home:
             decider = Replica(loaded, home, view, taker)
+            lines.release = lambda: decider.standing.champion or ""
             announce(loaded, f"{'https' if tls else 'http'}://{host}:{taken.getsockname()[1]}")
-            serve_replica(decider, create_app(decider, closed=closed, lasting=True), on_socket(taken.fileno(), tls))
+            app = create_app(decider, closed=closed, lasting=True, tracer=tracer)
+            serve_replica(decider, app, on_socket(taken.fileno(), tls))
 
 
 def serve_replica(decider: Replica, app: ASGIApp, listen: Listen) -> None:
@@ -79,7 +83,10 @@ def only_reload(decider: Decider) -> Callable[[int], list[str]]:
     """Return a step of whoever only installs what others promoted."""
 
     def step(_: int) -> list[str]:
-        return [f"{decider.standing.champion} serves"] if decider.reload() else []
+        if not decider.reload():
+            return []
+        halt = decider.halt
+        return [f"halted to its {halt.to} by {halt.who}: {halt.why}" if halt is not None else f"{decider.standing.champion} serves"]
 
     return step
 

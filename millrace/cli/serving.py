@@ -11,7 +11,8 @@ from millrace.cli.online import delete_owed, store_of
 from millrace.cli.opening import writing
 from millrace.cli.printing import console
 from millrace.cli.repeating import repeating
-from millrace.cli.replicas import only_reload, replica, taking
+from millrace.cli.replicas import RELOAD_EVERY_S, only_reload, replica, taking
+from millrace.cli.watching import UNWATCHED, Watching
 from millrace.cli.workers import Post, by_workers
 from millrace.errors import BadInput
 from millrace.loaded import Loaded
@@ -50,6 +51,7 @@ def serve(
     workers: int = 1,
     token_file: Path | None = None,
     tls: Tls | None = None,
+    watch: Watching = UNWATCHED,
 ) -> None:
     """Serve a system until SIGTERM or SIGINT; what was accepted is finished, and a snapshot saved for the next start.
 
@@ -63,10 +65,12 @@ def serve(
         workers: How many processes answer; for more than one, this one owns the log and looks after them.
         token_file: Holds what replicas on other machines show that hand in what they decided; without it none may.
         tls: What it shows its callers; None to speak in clear text.
+        watch: How it is watched.
 
     Raises:
-        BadInput: `online` is no URL of a store that can hold it, the token is none, or others can reach the address and nobody has a key.
-        MissingExtra: The client library of that store is not installed.
+        BadInput: `online` is no URL of a store that can hold it, the token is none, an option of `watch` is wrong, or others can reach the
+            address and nobody has a key.
+        MissingExtra: The client library of that store, or of traces, is not installed.
         DeclarationError: The module is wrong.
         Conflict: Another process writes to the log.
         Unavailable: The port is taken.
@@ -76,11 +80,10 @@ def serve(
     beyond = not is_loopback(host)
     if beyond:
         refuse_keyless(folder, host)
-    if token_file is not None:
-        token_of(token_file)
+    lines = watch.lines(loaded.name, [token_of(token_file)] if token_file is not None else [])
+    tracer = watch.tracer(loaded.name)
     taken = bound(host, port)
     url = f"{'https' if tls else 'http'}://{host}:{taken.getsockname()[1]}"
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with taken, writing(loaded, folder) as home:
         if pending(home.log.store.folder) is not None:
             log.warning("forgetting somebody was interrupted: stop this, run `millrace forget %s`, and serve again", system)
@@ -88,17 +91,22 @@ def serve(
         for left in delete_owed(publications, online):
             log.warning("%s", left)
         engine = Engine(loaded, home)
+        lines.release = lambda: engine.standing.champion or ""
         if store is not None:
             publications.note(loaded.name, store.place(online))
             engine.lead(partial(store.publish, online, loaded))
-        step = Operator(engine).step if operate else only_reload(engine)
+        reload, step = only_reload(engine), Operator(engine).step if operate else lambda _: []
         operated = repeating(OPERATE_EVERY_S, "operator", lambda: step(engine.clock.now()))
-        with operated, repeating(TIDY_EVERY_S, "compaction", lambda: _tidy(home, engine)):
+        # On a thread of its own: who halts a system, or goes back, does not wait for a training to end.
+        reloaded = repeating(RELOAD_EVERY_S, "reload", lambda: reload(0))
+        with operated, reloaded, repeating(TIDY_EVERY_S, "compaction", lambda: _tidy(home, engine)):
             announce(loaded, f"{url}, its log and models in {folder}" + (", operated" if operate else ""), url)
             if workers > 1:
-                by_workers(engine, home, taken, Post(system, str(folder), beyond, workers, str(token_file or ""), tls))
+                if tracer is not None:
+                    tracer.close()  # it was made to see whether it can be: each worker has its own
+                by_workers(engine, home, taken, Post(system, str(folder), beyond, workers, str(token_file or ""), tls, watch))
             else:
-                app = create_app(engine, closed=beyond, lasting=True)
+                app = create_app(engine, closed=beyond, lasting=True, tracer=tracer)
                 run(taking(app, engine, home, token_file), on_socket(taken.fileno(), tls), app.state.drain)
 
 
@@ -113,6 +121,7 @@ def serve_replica(
     token_file: Path | None,
     workers: int,
     tls: Tls | None = None,
+    watch: Watching = UNWATCHED,
 ) -> None:
     """Serve a system on a view that its owner publishes; see `replicas.replica`.
 
@@ -126,7 +135,17 @@ def serve_replica(
     if beyond := not is_loopback(host):
         refuse_keyless(folder, host)
     replica(
-        system, folder, host, port, online, owner, token_file, beyond, tls, lambda loaded, url: announce(loaded, f"{url}, a replica", url)
+        system,
+        folder,
+        host,
+        port,
+        online,
+        owner,
+        token_file,
+        beyond,
+        tls,
+        watch,
+        lambda loaded, url: announce(loaded, f"{url}, a replica", url),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import socket
@@ -15,6 +14,7 @@ import msgspec
 from prometheus_client.multiprocess import mark_process_dead
 
 from millrace.cli.replicas import serve_replica, taking
+from millrace.cli.watching import UNWATCHED, Watching
 from millrace.loading import load
 from millrace.serve.app import BACKLOG, Tls, on_path, on_socket, run
 from millrace.serve.engine import Engine
@@ -23,7 +23,7 @@ from millrace.serve.handing import Owner
 from millrace.serve.home import Home
 from millrace.serve.http import create_app
 from millrace.serve.metrics import SHARED
-from millrace.serve.owning import records_app
+from millrace.serve.owning import records_app, token_of
 from millrace.serve.reaching import by_socket
 from millrace.serve.replica import Replica
 from millrace.serve.workers import METRICS, PULSE, SOCKET, Workers, private_folder
@@ -39,6 +39,7 @@ class Post(msgspec.Struct, frozen=True):
         workers: How many there are.
         token_file: Holds what replicas show that hand in records; "" when none may.
         tls: What they show their callers.
+        watch: How they are watched.
         private: The folder where its owner listens and says how the log stands.
         descriptor: The socket it listens on, which it inherits.
         is_again: Whether it takes the place of one that ended.
@@ -50,6 +51,7 @@ class Post(msgspec.Struct, frozen=True):
     workers: int
     token_file: str
     tls: Tls | None = None
+    watch: Watching = UNWATCHED
     private: str = ""
     descriptor: int = -1
     is_again: bool = False
@@ -89,14 +91,15 @@ def _command(post: Post) -> list[str]:
 
 def work(post: Post) -> None:
     """Serve as a worker until SIGTERM, or until its owner is gone."""
-    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s %(levelname)s %(name)s [worker {os.getpid()}]: %(message)s")
     threading.Thread(target=_end_with_owner, name="millrace-orphan", daemon=True).start()
-    loaded, private = load(post.system), Path(post.private)
+    loaded, private, token = load(post.system), Path(post.private), Path(post.token_file) if post.token_file else None
+    lines = post.watch.lines(loaded.name, [token_of(token)] if token is not None else [], f"worker {os.getpid()}")
     with closing(Home(Path(post.folder), loaded, read_only=True)) as home:
         view = FollowedView(loaded, home, private / PULSE)
         replica = Replica(loaded, home, view, Owner(by_socket(str(private / SOCKET))))
-        app = create_app(replica, closed=post.closed, share=1 / post.workers, is_again=post.is_again, lasting=True)
-        token = Path(post.token_file) if post.token_file else None
+        lines.release = lambda: replica.standing.champion or ""
+        tracer, share = post.watch.tracer(loaded.name), 1 / post.workers
+        app = create_app(replica, closed=post.closed, share=share, is_again=post.is_again, lasting=True, tracer=tracer)
         serve_replica(replica, taking(app, replica, home, token), on_socket(post.descriptor, post.tls))
 
 

@@ -107,7 +107,9 @@ class GradientBoosting:
         texts = {head: read_text(folder, _file(i)) for i, head in enumerate(saved.heads)}
         if tuple(map(_digest, texts.values())) != saved.sha256:  # LightGBM ends the whole process on some damaged texts
             raise BadInput(f"{folder} is damaged: its trees are not those that were saved; restore the version or train it again")
-        return GradientBoostingVersion.of(saved.encoding, texts)
+        version = GradientBoostingVersion.of(saved.encoding, texts)
+        _ = version.compiled  # now: the first decision it is asked for may have little time
+        return version
 
     def _trees(self, table: _Table, head: str, parameters: dict[str, Any]) -> str:
         from lightgbm import train
@@ -217,7 +219,7 @@ class GradientBoostingVersion:
     def _scores(self, head: str, matrix: Array) -> Array:
         if len(matrix) == 0:  # LightGBM refuses an empty matrix
             return np.empty(0)
-        quick = self._compiled[head]
+        quick = self.compiled[head]
         return quick(matrix) if quick is not None else np.asarray(self.boosters[head].predict(matrix, num_threads=1))
 
     def contributions(self, rows: Columns) -> Columns:
@@ -243,8 +245,8 @@ class GradientBoostingVersion:
             write_text(folder, _file(i), text)
 
     @cached_property
-    def _compiled(self) -> Mapping[str, Predict | None]:
-        """What predicts each head in LightGBM's place, where that is quicker; made when something is first scored."""
+    def compiled(self) -> Mapping[str, Predict | None]:
+        """What predicts each head in LightGBM's place, where that is quicker; made when something is first scored, or it is loaded."""
         return {head: compiled(text, len(self.features)) for head, text in self.texts.items()}
 
 

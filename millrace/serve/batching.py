@@ -10,9 +10,9 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -25,6 +25,10 @@ from millrace.schema import Request
 from millrace.serve.admission import Limit
 from millrace.serve.deciding import Decider, named
 from millrace.serve.sizing import BatchSize
+from millrace.serve.timing import COMMIT, WAIT, Spans
+
+ALONE_EVERY = 16
+"""While a release goes out, one batch of so many is of the first call alone, so that a guard hears how long decisions take under load."""
 
 
 @dataclass(eq=False)
@@ -40,6 +44,7 @@ class Call:
             has to see its end.
         waited: How long it was passed over until it was taken, in seconds; None while it is not.
         decisions: What was decided, or why nothing was.
+        spans: Where its time goes.
     """
 
     requests: list[Any]
@@ -49,6 +54,7 @@ class Call:
     passed: float | None = None
     waited: float | None = None
     decisions: list[Decision] | Exception | None = None
+    spans: Spans = field(default_factory=Spans)
 
     @property
     def items(self) -> list[Any]:
@@ -64,6 +70,7 @@ class Call:
         if error is not None:
             self.answer.set_exception(error)
         elif isinstance(self.decisions, list):
+            self.spans.lap(COMMIT)
             self.answer.set_result(self.decisions)
 
 
@@ -76,24 +83,35 @@ class Batching:
     Args:
         decider: Decides and logs.
         limit: Says who is let in; learns how long they wait.
+        told: Told of each batch: where its time went, and what was decided.
     """
 
-    def __init__(self, decider: Decider, limit: Limit) -> None:
+    def __init__(
+        self, decider: Decider, limit: Limit, told: Callable[[Spans, Sequence[Decision]], object] = lambda _spans, _decisions: None
+    ) -> None:
         self._decider = decider
         self._limit = limit
+        self._told = told
         self._waiting: deque[Call] = deque()
         self._changed = threading.Condition()
         self._is_open = True
         self._size = BatchSize()
+        self._batches = 0
         self._thread: threading.Thread | None = None
         self._logging: set[asyncio.Task[None]] = set()
 
-    async def decide(self, requests: Sequence[Request], deadline: float | None = None) -> list[Decision]:
+    @property
+    def waiting(self) -> int:
+        """How many callers wait to be decided."""
+        return len(self._waiting)
+
+    async def decide(self, requests: Sequence[Request], deadline: float | None = None, spans: Spans | None = None) -> list[Decision]:
         """Decide and log; when it returns, the decisions are on disk. A request decided before gets the decision it got.
 
         Args:
             requests: One caller's.
             deadline: When its time runs out, in seconds of the monotonic clock; what has not begun by then is not decided.
+            spans: Where how long its stages take is added.
 
         Raises:
             Overloaded: Too many are under way.
@@ -101,7 +119,7 @@ class Batching:
         """
         loop, since = asyncio.get_running_loop(), time.monotonic()
         self._limit.admit(since, deadline)
-        call = Call([named(one) for one in requests], deadline, loop.create_future(), since)
+        call = Call([named(one) for one in requests], deadline, loop.create_future(), since, spans=spans or Spans())
         took = None
         try:
             self._hand(call)
@@ -137,7 +155,7 @@ class Batching:
         """Wait for calls and take as many as should be decided together; none once it is closed and all are decided."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or not self._is_open)
-            batch, room = [], self._size.most
+            batch, room = [], 0 if self._is_alone() else self._size.most
             while self._waiting and (not batch or room >= len(self._waiting[0].requests)):
                 room -= len(self._waiting[0].requests)
                 batch.append(self._waiting.popleft())
@@ -148,6 +166,11 @@ class Batching:
                 call.passed = now
             return batch
 
+    def _is_alone(self) -> bool:
+        """Say whether the next batch is of one call, whichever arm that falls into: what is decided together is not timed (`took_us`)."""
+        self._batches += 1
+        return self._batches % ALONE_EVERY == 0 and self._decider.standing.rollout is not None
+
     def _alive(self, batch: Sequence[Call]) -> list[Call]:
         """Return the calls that somebody waits for still."""
         now, alive = time.monotonic(), []
@@ -156,6 +179,7 @@ class Batching:
             if call.deadline is not None and call.deadline <= now:
                 call.decisions = Unavailable("the caller's time ran out before it was decided: ask again, with more time")
             elif not call.answer.done():
+                call.spans.lap(WAIT)
                 alive.append(call)
         return alive
 
@@ -163,9 +187,9 @@ class Batching:
         """Fill in the decisions of calls, all in one go if that works."""
         if not calls:
             return
-        asked = [request for call in calls for request in call.requests]
+        asked, spans = [request for call in calls for request in call.requests], Spans()
         try:
-            decisions = iter(self._decider.answer(codec_of(type(asked[0])).columns(asked)))
+            decided = self._decider.answer(codec_of(type(asked[0])).columns(asked), spans)
         except Exception as error:
             if len(calls) == 1:
                 calls[0].decisions = error
@@ -173,7 +197,10 @@ class Batching:
                 for call in calls:
                     self._decide([call])
             return
+        self._told(spans, decided)
+        decisions = iter(decided)
         for call in calls:
+            call.spans.follow(spans)
             call.decisions = [next(decisions) for _ in call.requests]
 
     def _logged(self, calls: Sequence[Call]) -> Future[Any]:

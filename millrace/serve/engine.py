@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from millrace.decision import Decision, Decisions
@@ -14,6 +15,7 @@ from millrace.errors import Late, Unavailable
 from millrace.features.online import OnlineView
 from millrace.loaded import Loaded
 from millrace.log.appending import Receipt
+from millrace.log.decisions import DECISION
 from millrace.log.traces import Progress, Who
 from millrace.log.writer import Writer
 from millrace.schema import Request
@@ -26,12 +28,14 @@ from millrace.serve.facts import Installed, LiveFacts
 from millrace.serve.follower import Follower
 from millrace.serve.forgetting import forget
 from millrace.serve.home import Home
+from millrace.serve.memory import Memory
 from millrace.serve.pools import Pools
 from millrace.serve.records import recorded, records
 from millrace.serve.release import Versions
 from millrace.serve.showing import with_shown
-from millrace.serve.timed import TimedFacts, sources_of
+from millrace.serve.timed_facts import TimedFacts, sources_of
 from millrace.serve.timing import DECIDE, RECORD, VIEW, Spans
+from millrace.serve.upkeep import Upkeep
 from millrace.stores.halts import Halt
 from millrace.stores.standing import Standing
 from millrace.stores.tombstones import Tombstone
@@ -57,16 +61,14 @@ class Engine:
         self._seed = seed
         self._pools = None if patient else Pools()
         self.versions = Versions(loaded, home.registry)
-        self._kept = recorded(loaded)
-        self._sources = sources_of(loaded)
-        self._arrivals = Arrivals(self.clock, self._apply)
-        self._is_whole = True
-        self._forgetting = threading.Lock()
-        self._reloading = threading.Lock()
+        self._kept, self._sources = recorded(loaded), sources_of(loaded)
+        self._memory, self._times_forgotten = Memory(loaded), 0
+        self._upkeep = Upkeep(loaded.name)
+        self._arrivals = Arrivals(self.clock, lambda batch: self._upkeep.apply(self.view, batch))
+        self._forgetting, self._reloading = threading.Lock(), threading.Lock()
         self.standing: Standing = Standing(system=loaded.name)
         self.halt: Halt | None = None
         self._installed = Installed()
-        self.followers: tuple[Follower, ...] = ()
         self.view = self._rebuilt()
         self.reload()
         self._writer = self._opened()
@@ -116,29 +118,27 @@ class Engine:
         """Decide without logging: what `decide` does between reading requests and writing records. See `Decider.answer`."""
         spans = spans or Spans()
         with self._arrivals.reading():
-            self._check_view()
+            self._upkeep.check()
             facts = self.facts(self._arrivals.watermark())
             self.view.advance(facts.watermark)  # from here on the leaves only read, so they may run side by side
-            policy, release = self._policy, self._installed.release
+            policy, release, view = self._policy, self._installed.release, str(self._times_forgotten)
             spans.lap(VIEW)
             began = time.perf_counter_ns()
             try:
-                decided: Decisions = policy.decide(requests, TimedFacts(facts, spans, self._sources))
+                decided: Decisions = policy.decide(requests, TimedFacts(facts, spans.found, self._sources))
             except Late as late:
                 raise Unavailable(f"{self.loaded.name} cannot answer: {late}") from late
             finally:
                 spans.lap(DECIDE)
-            took_us = (time.perf_counter_ns() - began) // 1000 if self._is_timed and size(requests) == 1 else 0
+            # A guard asks how long one takes while a release goes out. Simulations are patient, and alike.
+            is_timed = self._pools is not None and self.standing.rollout is not None and size(requests) == 1
+            took_us = (time.perf_counter_ns() - began) // 1000 if is_timed else 0
         self.failures.extend(facts.failures)
         what = {"release": release, "watermark": facts.watermark, "missed": facts.missed, "kept": self._kept, "took_us": took_us}
         made = records(decided, system=self.loaded.name, **what)
+        self._memory.decided(requests, made, view)
         spans.lap(RECORD)
         return made
-
-    @property
-    def _is_timed(self) -> bool:
-        """Whether decisions say how long they took: a guard asks while a release goes out. Simulations are patient, and alike."""
-        return self._pools is not None and self.standing.rollout is not None
 
     @property
     def installed(self) -> Installed:
@@ -147,7 +147,8 @@ class Engine:
 
     def facts(self, watermark: int) -> LiveFacts:
         """Return the facts of a decision as of a watermark that the view has reached."""
-        return LiveFacts(self.view, watermark, self._names, self._installed, self.versions.load, self._seed, self._pools)
+        repeatable = partial(self._memory.recalled, view=str(self._times_forgotten))
+        return LiveFacts(self.view, watermark, self._names, self._installed, self.versions.load, self._seed, self._pools, memory=repeatable)
 
     def lead(self, follow: Callable[[OnlineView, threading.RLock, Callable[[], int]], Follower]) -> None:
         """Let something follow the view from now on, such as what publishes it: told of every batch, and closed with the engine.
@@ -156,7 +157,7 @@ class Engine:
             follow: Makes it, given the view, the lock that guards it, and what advances it to the present (called with the lock).
         """
         with self._arrivals.lock:
-            self.followers = (*self.followers, follow(self.view, self._arrivals.lock, self._moved_on))
+            self._upkeep.followers = (*self.followers, follow(self.view, self._arrivals.lock, self._moved_on))
 
     def reached(self) -> int:
         """Return an instant such that all that is known before it is in the log and was applied, and always will have been.
@@ -165,11 +166,11 @@ class Engine:
             Unavailable: The view could not follow the log.
         """
         watermark = self.clock.watermark()
-        self._check_view()  # afterwards: what could not be applied is not before an instant that was given before
+        self._upkeep.check()  # afterwards: what could not be applied is not before an instant that was given before
         return watermark
 
     def _moved_on(self) -> int:
-        self._check_view()
+        self._upkeep.check()
         watermark = self._arrivals.watermark()
         self.view.advance(watermark)
         return watermark
@@ -197,9 +198,9 @@ class Engine:
                     self._arrivals.dropped()
                     tombstone = forget(self.home, who, self.clock.now(), progress)
                     self.versions = Versions(self.loaded, self.home.registry)  # those in memory may still name the person
-                    self.view, self._is_whole = self._rebuilt(), True
-                for follower in self.followers:
-                    follower.renewed(self.view)
+                    self._times_forgotten += 1  # what was decided before may name the person: it is not repeated
+                    self.view, self._upkeep.is_whole = self._rebuilt(), True
+                self._upkeep.renewed(self.view)
             finally:
                 self._writer = self._opened()
         return tombstone
@@ -207,37 +208,32 @@ class Engine:
     def close(self) -> None:
         """Finish what was accepted, save a snapshot, and let go of the log."""
         self._writer.close()
-        for follower in self.followers:
-            follower.close()
+        self._upkeep.close()
         if self._pools is not None:
             self._pools.close()
-        if self._is_whole:
+        if self._upkeep.is_whole:
             self.snapshot()
 
     def _applied(self, rows: Mapping[str, Columns], receipt: Receipt) -> None:
         """Bring what was just logged into the view, with what its decisions showed, before anyone is told."""
         batch = with_shown(self.loaded, self.home.log.store, rows)
+        if DECISION in rows:
+            self._memory.known(rows[DECISION]["decision"].tolist(), rows[DECISION]["known"].tolist())
         # Who follows the view is told of what is in it, and before anyone is acknowledged: then a commit waits for the decision under way.
         self._arrivals.leave(batch, int(receipt.known.max()), wait=bool(self.followers))
-        self._check_view()
-
-    def _apply(self, batch: Mapping[str, Columns]) -> None:
-        self._check_view()
-        try:
-            self.view.apply(batch)
-        except BaseException:
-            self._is_whole = False  # it may have seen half
-            raise
-        for follower in self.followers:
-            follower.told(batch)
+        self._upkeep.check()
 
     def _settled(self) -> None:
         self.clock.finish()
-        for follower in self.followers:
-            follower.settled()
+        self._upkeep.settled()
 
     def _opened(self) -> Writer:
         return Writer(self.home.log, self.clock.begin, self._applied, self._settled)
+
+    @property
+    def followers(self) -> tuple[Follower, ...]:
+        """What follows the view."""
+        return self._upkeep.followers
 
     @property
     def troubles(self) -> list[str]:
@@ -250,12 +246,4 @@ class Engine:
 
     def away(self) -> str:
         """Return why it cannot decide just now; "" when it can."""
-        return "" if self._is_whole else self._astray
-
-    def _check_view(self) -> None:
-        if not self._is_whole:
-            raise Unavailable(self._astray)
-
-    @property
-    def _astray(self) -> str:
-        return f"{self.loaded.name} could not follow its log, which is whole: start it again"
+        return self._upkeep.why

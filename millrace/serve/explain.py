@@ -43,7 +43,8 @@ def explain(loaded: Loaded, log: Records, releases: Releases, versions: Versions
     """Return a decision with, for each row taken, what was known of it and the strongest reasons behind its score.
 
     A reason is a feature's own share of the first outcome's raw score (log-odds for a probability, before calibration); with all others
-    and the base they add up to it. Where no model scored, its version is gone, or it gives no shares, `unexplained` says so.
+    and the base they add up to it. Where no model scored, its version is gone, or it gives no shares, `unexplained` says so. Of a decision
+    that repeats another one, all that is said of its rows is what was true of that one's.
 
     Raises:
         NotFound: There is no such decision.
@@ -51,9 +52,10 @@ def explain(loaded: Loaded, log: Records, releases: Releases, versions: Versions
     record, asked = found(loaded, log, decision)
     model = _scored_by(loaded, record.policy)
     about = {name: value for name, value in plain(record).items() if name not in _ROWS}
-    answer = Explanation(decision=about, request=plain(asked), considered=len(record.candidate), taken=_taken(loaded, record, model))
+    made = (log.decision(record.repeats) or record) if record.repeats else record
+    answer = Explanation(decision=about, request=plain(asked), considered=len(made.candidate), taken=_taken(loaded, made, model))
     try:
-        for row, reasons in zip(answer.taken, _reasons(loaded, releases, versions, record, model), strict=False):
+        for row, reasons in zip(answer.taken, _reasons(loaded, releases, versions, made, model), strict=False):
             row.reasons = reasons
     except MillraceError as error:
         answer.unexplained = str(error)
@@ -77,6 +79,8 @@ def _taken(loaded: Loaded, record: Decision, model: Model | None) -> list[Taken]
 
 
 def _reasons(loaded: Loaded, releases: Releases, versions: Versions, record: Decision, model: Model | None) -> list[list[Reason]]:
+    if record.repeats:
+        raise NotFound(f"it repeats {record.repeats}, which is no longer in the log")
     if model is None or not record.release:
         raise NotFound(f"{record.policy} has no model: it scores by rule, or not at all")
     version: Any = versions.load(releases.get(record.release).versions[loaded.name_of(model)])

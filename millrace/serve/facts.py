@@ -7,18 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from millrace.decision import Decisions, Facts, Scorer
+from millrace.decision import Decision, Decisions, Facts, Scorer
 from millrace.errors import Late
 from millrace.features.learned import Learned, completed, plain
 from millrace.serve.pools import Pools
-from millrace.types import SECOND, Array, Columns, micros
+from millrace.types import SECOND, Array, Columns, micros, size
 
 ONLINE_VIEW = "online view"
 """What a decision missed that was made without what is known of its keys: a view kept elsewhere did not answer, so defaults stood in."""
+
+
+Recall: TypeAlias = "Callable[[tuple[str, str, tuple[str, ...]], Columns, int, int], list[Decision | None]]"
+"""From (policy, release, fields of the key), requests, the earliest watermark and the present one to what may be repeated."""
 
 
 class NotInstalled(Late):
@@ -78,6 +82,7 @@ class LiveFacts:
         replayed: When replaying, what had not answered then: it is not asked again. None when live.
         deadline: When the caller's time runs out, in seconds of the monotonic clock.
         inside: The path of the attempts this call is inside of, each ending in a slash.
+        memory: What answers `recalled`: `Memory.recalled`. None repeats nothing.
     """
 
     view: Any
@@ -92,6 +97,7 @@ class LiveFacts:
     replayed: frozenset[str] | None = None
     deadline: float | None = None
     inside: str = ""
+    memory: Recall | None = None
 
     @property
     def watermark(self) -> int:
@@ -129,13 +135,23 @@ class LiveFacts:
             raise NotInstalled(f"the threshold of {self.name(chooser)} for {action!r} has not been learned yet")
         return found
 
-    def pinned(self, release: Mapping[Any, Any]) -> LiveFacts:
-        """Return facts with other versions (by model) and thresholds (by `chooser/action`) installed."""
-        named = {key if isinstance(key, str) else self.name(key): value for key, value in release.items()}
-        versions = {key: value for key, value in named.items() if isinstance(value, str)}
-        thresholds = {key: value for key, value in named.items() if not isinstance(value, str)}
-        changed = Installed(self.installed.release, {**self.installed.versions, **versions}, {**self.installed.thresholds, **thresholds})
-        return replace(self, installed=changed)
+    def pinned(self, release: Mapping[Any, Any], named: str = "") -> LiveFacts:
+        """Return facts with other versions (by model) and thresholds (by `chooser/action`) installed.
+
+        Without a name they repeat nothing: the record of a decision would not say which versions made it.
+        """
+        changes = {key if isinstance(key, str) else self.name(key): value for key, value in release.items()}
+        versions = {key: value for key, value in changes.items() if isinstance(value, str)}
+        thresholds = {key: value for key, value in changes.items() if not isinstance(value, str)}
+        changed = Installed(named, {**self.installed.versions, **versions}, {**self.installed.thresholds, **thresholds})
+        return replace(self, installed=changed, memory=self.memory if named else None)
+
+    def recalled(self, policy: Any, by: Sequence[str], requests: Columns, life: int) -> Sequence[Decision | None]:
+        """See `Facts.recalled`."""
+        if self.memory is None:
+            return [None] * size(requests)
+        slot, watermark = (self.name(policy), self.installed.release, tuple(by)), self.watermark
+        return self.memory(slot, requests, watermark - life, watermark)
 
     def chance(self, name: str, ids: Array) -> Array:
         """See `Facts.chance`."""

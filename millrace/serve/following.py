@@ -140,7 +140,7 @@ class FollowedView:
         try:
             view = self._follow()
             self.trouble = ""
-            return FollowedCut(view, self._reached, self._lock.release)
+            return FollowedCut(view, self._reached, self._lock.release, generation=str(self._renewals))
         except BaseException as error:
             self._view = None  # it may have seen half: the next cut begins anew
             self.trouble = str(error) or type(error).__name__
@@ -185,12 +185,14 @@ class FollowedCut:
         watermark: The instant: exactly what was known before it is seen. Microseconds.
         done: Called when the cut is closed.
         missed: Nothing: what is in memory answers.
+        generation: How often the log was changed behind its readers when it was read.
     """
 
     view: OnlineView
     watermark: int
     done: Callable[[], object]
     missed: Sequence[str] = field(default=())
+    generation: str = ""
 
     def close(self) -> None:
         """Let the view move on."""

@@ -24,6 +24,7 @@ from millrace.serve.access import Access
 from millrace.serve.admission import Limit, Room, deadline_of
 from millrace.serve.answers import Acknowledged, Answer, Found, Health, Ready
 from millrace.serve.batching import Batching
+from millrace.serve.calls import Calls
 from millrace.serve.deciding import Decider
 from millrace.serve.explain import explain, found
 from millrace.serve.incoming import body_of
@@ -32,6 +33,9 @@ from millrace.serve.naming import feature_names
 from millrace.serve.openapi import document
 from millrace.serve.readiness import WARMING, Readiness
 from millrace.serve.responding import Endpoint, answered, guarded, unrouted
+from millrace.serve.rollout_routes import RolloutRoutes
+from millrace.serve.timing import DECODE
+from millrace.serve.tracing import Tracer
 from millrace.serve.v2 import OpenInference
 from millrace.stores.api_keys import ApiKeys
 
@@ -43,11 +47,21 @@ MOST_WAITING = 25_000
 """How many events may wait to be logged: half of what the log has room for, so that decisions always find some."""
 SMALL_BYTES = 4096
 """What is read in the event loop; a larger body is read on a thread, so that others are not held up."""
+NOTE_EVERY_S = 1.0
+"""How often how things stand is noted for the metrics of others, in seconds."""
 
 T = TypeVar("T")
 
 
-def create_app(engine: Decider, *, closed: bool = False, share: float = 1.0, is_again: bool = False, lasting: bool = False) -> Starlette:
+def create_app(
+    engine: Decider,
+    *,
+    closed: bool = False,
+    share: float = 1.0,
+    is_again: bool = False,
+    lasting: bool = False,
+    tracer: Tracer | None = None,
+) -> Starlette:
     """Return the ASGI application that serves whatever decides. That is closed when the application shuts down.
 
     Args:
@@ -56,10 +70,11 @@ def create_app(engine: Decider, *, closed: bool = False, share: float = 1.0, is_
         share: Which part of a key's rate this process grants.
         is_again: Whether this process takes the place of a worker that ended.
         lasting: Whether the process is there for nothing else: what it holds once it is warm is kept out of the collector's way.
+        tracer: Where a trace of each call for decisions goes; closed with the application.
 
     `app.state.drain` is what to call before the server is stopped: see `Readiness.drain`.
     """
-    api = _Api(engine)
+    api = _Api(engine, tracer)
     api.metrics.restarted(is_again)
     routes: list[tuple[str, str, Endpoint]] = [
         ("POST", "/v1/decide", api.decide),
@@ -71,6 +86,7 @@ def create_app(engine: Decider, *, closed: bool = False, share: float = 1.0, is_
         ("GET", "/readyz", api.ready),
         ("GET", "/metrics", api.prometheus),
         ("GET", "/openapi.json", api.openapi),
+        *RolloutRoutes(engine).routes(),
     ]
     made = [Route(path, guarded(endpoint, path, api.metrics), methods=[method]) for method, path, endpoint in routes]
     made.insert(0, Route("/v2{rest:path}", OpenInference(engine, api.metrics)))  # answers for all that begins so
@@ -84,22 +100,24 @@ def create_app(engine: Decider, *, closed: bool = False, share: float = 1.0, is_
 class _Api:
     """What each route answers. Whatever reads the log or decides runs on a thread, so that the event loop stays free."""
 
-    def __init__(self, engine: Decider) -> None:
+    def __init__(self, engine: Decider, tracer: Tracer | None) -> None:
         self.engine = engine
         self.metrics = Metrics(engine.loaded.name)
         self.limit = Limit()
-        self.batching = Batching(engine, self.limit)
+        self.calls = Calls(self.metrics, engine.clock, tracer)
+        self.batching = Batching(engine, self.limit, self.calls.batch)
         self.readiness = Readiness(engine)
         self._room = Room(MOST_WAITING)
         self._names = feature_names(engine.loaded)
 
     async def decide(self, request: Request) -> Response:
         """Decide one request, or a list of them."""
-        deadline = deadline_of(request.headers, time.monotonic())
-        body = await body_of(request)
-        asked, is_list = await _read(body, lambda: bodies.requests(self.engine.loaded, body, self.engine.clock.now(), MOST_RECORDS))
-        decisions = await self.batching.decide(asked, deadline)
-        self.metrics.decided(decisions)
+        with self.calls.told(request.headers) as call:
+            deadline = deadline_of(request.headers, time.monotonic())
+            body = await body_of(request)
+            asked, is_list = await _read(body, lambda: bodies.requests(self.engine.loaded, body, self.engine.clock.now(), MOST_RECORDS))
+            call.spans.lap(DECODE)
+            decisions = call.decisions = await self.batching.decide(asked, deadline, call.spans)
         self._tell_failures()
         answers = [Answer.of(one) for one in decisions]
         return answered(answers if is_list else answers[0])
@@ -168,6 +186,7 @@ class _Api:
                 system=self.engine.loaded.name,
                 release=standing.champion,
                 candidate=standing.candidate,
+                halted=self.engine.halt.to if self.engine.halt is not None else "",
                 following=trouble,
                 left_out=self._left_out(),
             )
@@ -176,13 +195,26 @@ class _Api:
     def _left_out(self) -> list[str]:
         return [name for name, state in self.engine.breakers().items() if state != "closed"]
 
-    async def prometheus(self, _: Request) -> Response:
-        """Return the metrics."""
+    def note(self) -> None:
+        """Note how things stand, for the metrics."""
         self.metrics.followed(map(bool, self.engine.troubles))
         self.metrics.admitting(self.limit.under_way, self.limit.limit)
+        self.metrics.queued(self.batching.waiting, self._room.waiting)
         self.metrics.breaking(self.engine.breakers())
+        self.metrics.rolled(self.engine.standing)
         used = self.engine.view.defaults_used.counts
         self.metrics.stood_in({self._names.get(column, column): times for column, times in used.items()})
+        self.metrics.settle()
+
+    async def keep_noting(self) -> None:
+        """Note it again and again: where several processes share their numbers, another one may be asked for those of this."""
+        while True:
+            await asyncio.sleep(NOTE_EVERY_S)
+            self.note()
+
+    async def prometheus(self, _: Request) -> Response:
+        """Return the metrics."""
+        self.note()
         text = await run_in_threadpool(lambda: self.metrics.text(self.engine.home.log.last_known))
         return Response(text, media_type="text/plain; version=0.0.4")
 
@@ -206,9 +238,12 @@ def _lifespan(api: _Api, lasting: bool) -> Callable[[Starlette], AbstractAsyncCo
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         api.readiness.why = WARMING
         warming = asyncio.create_task(run_in_threadpool(warm_up))
+        noting = asyncio.create_task(api.keep_noting())
         yield
+        noting.cancel()
         await warming
         await run_in_threadpool(api.batching.close)  # in this order: what it decides is logged
         await run_in_threadpool(api.engine.close)
+        await run_in_threadpool(api.calls.close)
 
     return lifespan

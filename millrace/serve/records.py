@@ -47,7 +47,7 @@ def records(
     lists = {name: _plain(d.rows[name][order]) for name in ("candidate", "source", "score", "propensity") if name in d.rows}
     per_request = {
         name: _plain(d.requests[name])
-        for name in ("id", "at", "policy", "arm", "arm_share", "action", "answer", "missed", "shadow", "release")
+        for name in ("id", "at", "policy", "arm", "arm_share", "action", "answer", "missed", "shadow", "release", "repeats")
         if name in d.requests
     }
     out = []
@@ -56,7 +56,8 @@ def records(
         last = first + int(taken[position])
         own = {name: values[position] for name, values in per_request.items() if values[position] is not None}
         policy = str(own.get("policy", ""))
-        shown = {name: _plain(d.rows[name][order[first:last]]) for name in kept.get(policy, ()) if name in d.rows}
+        computed = kept.get(policy, ()) if "repeats" not in own else ()
+        shown = {name: _plain(d.rows[name][order[first:last]]) for name in computed if name in d.rows}
         out.append(
             Decision(
                 id=own["id"],
@@ -71,6 +72,7 @@ def records(
                 answer=own.get("answer", ""),
                 missed=[*missed, *own.get("missed", ())],
                 shadow=own.get("shadow", []),
+                repeats=own.get("repeats", ""),
                 took_us=took_us,
                 taken=last - first,
                 candidate=lists["candidate"][first:end],

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import closing
+from functools import partial
 from typing import Any, Protocol
 
 from millrace.decision import Decision, Decisions
@@ -21,10 +22,11 @@ from millrace.serve.clock import Clock
 from millrace.serve.current import current
 from millrace.serve.deciding import MOST_FAILURES, Dwelling, decide
 from millrace.serve.facts import Installed, LiveFacts
+from millrace.serve.memory import Memory, remembering
 from millrace.serve.pools import Pools
 from millrace.serve.records import recorded, records
 from millrace.serve.release import Versions
-from millrace.serve.timed import TimedFacts, sources_of
+from millrace.serve.timed_facts import TimedFacts, sources_of
 from millrace.serve.timing import DECIDE, RECORD, VIEW, Spans
 from millrace.stores.halts import Halt
 from millrace.stores.standing import Standing
@@ -33,6 +35,11 @@ from millrace.types import Columns, size
 
 class Cut(Protocol):
     """A published view as of one instant: all that an `OnlineView` answers, and nothing later."""
+
+    @property
+    def generation(self) -> str | None:
+        """Which publication from the ground up it reads; None when there is none to read."""
+        ...
 
     @property
     def watermark(self) -> int:
@@ -115,6 +122,7 @@ class Replica:
         self._pools = None if patient else Pools()
         self._kept = recorded(loaded)
         self._sources = sources_of(loaded)
+        self._memory = Memory(loaded)
         self._lock, self._reloading = threading.Lock(), threading.Lock()
         self.standing = Standing(system=loaded.name)
         self.halt: Halt | None = None
@@ -146,11 +154,13 @@ class Replica:
         with self._lock:
             policy, what, names = self._policy, self._installed, self._names
         with closing(self.view.cut()) as cut:
-            facts = LiveFacts(cut, None, names, what, self.versions.load, self._seed, self._pools)
+            view = (cut.generation or "") if self._memory.is_used else ""
+            repeatable = partial(self._memory.recalled, view=view)
+            facts = LiveFacts(cut, None, names, what, self.versions.load, self._seed, self._pools, memory=repeatable)
             spans.lap(VIEW)
             began = time.perf_counter_ns()
             try:
-                decided: Decisions = policy.decide(requests, TimedFacts(facts, spans, self._sources))
+                decided: Decisions = policy.decide(requests, TimedFacts(facts, spans.found, self._sources))
             except Late as late:
                 raise Unavailable(f"{self.loaded.name} cannot answer: {late}") from late
             finally:
@@ -162,6 +172,7 @@ class Replica:
         is_timed = self._pools is not None and self.standing.rollout is not None and size(requests) == 1
         made = {"release": what.release, "watermark": watermark, "missed": missed, "kept": self._kept}
         written = records(decided, system=self.loaded.name, **made, took_us=took_us if is_timed else 0)
+        self._memory.decided(requests, written, view)
         spans.lap(RECORD)
         return written
 
@@ -173,7 +184,8 @@ class Replica:
         """
         if self._owner is None:
             raise Unavailable(f"{self.loaded.name} has no owner of its log here: name one with --owner")
-        return self._owner.submit(items)
+        done = self._owner.submit(items)
+        return remembering(self._memory, items, done) if self._memory.is_used else done
 
     def ingest(self, items: Sequence[Any]) -> Receipt:
         """Log events and entities durably; when it returns, decisions made on a view of the log see them.

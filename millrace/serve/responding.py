@@ -17,6 +17,7 @@ from millrace.errors import BadInput, Conflict, MillraceError, NotFound, Unavail
 from millrace.serve.admission import Overloaded
 from millrace.serve.answers import Fault, Problem
 from millrace.serve.incoming import MOST_BYTES, TooLarge
+from millrace.serve.logs import REQUEST, request_of
 from millrace.serve.metrics import Metrics
 
 log = logging.getLogger("millrace.serve")
@@ -38,6 +39,7 @@ def guarded(endpoint: Endpoint, route: str, metrics: Metrics) -> Endpoint:
 
     async def call(request: Request) -> Response:
         started = time.perf_counter()
+        REQUEST.set(request_of(request.headers))
         try:
             response = await endpoint(request)
         except TooLarge:

@@ -50,11 +50,12 @@ class Tracer(Protocol):
 
 
 def call_of(headers: Mapping[str, str], spans: Spans, decisions: Sequence[Decision], error: BaseException | None) -> Call:
-    """Return what is to be told of a call that has just ended."""
-    now = time.perf_counter_ns()
+    """Return what is to be told of a call that has ended."""
     sent = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
+    found = [*spans.found, *(spans.batch.found if spans.batch is not None else ())]
     failed = type(error).__name__ if error is not None else ""
-    return Call(sent, tuple(spans.found), spans.began, now, time.time_ns() - now, about(decisions), failed)
+    epoch = time.time_ns() - time.perf_counter_ns()
+    return Call(sent, tuple(Span(*one) for one in found), spans.began, spans.ended, epoch, about(decisions), failed)
 
 
 def about(decisions: Sequence[Decision]) -> dict[str, Any]:

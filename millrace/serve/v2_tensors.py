@@ -56,7 +56,7 @@ def from_json(name: str, datatype: str, shape: Sequence[int], data: msgspec.Raw)
     is_float = datatype.startswith(("FP", "BF"))
     try:
         floats = _FLOATS.decode(data) if is_float else None
-    except (msgspec.MsgspecError, RecursionError):  # nulls, lists in lists, or nonsense
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # nulls, lists in lists, or nonsense
         floats = None
     if floats is not None and len(floats) == count:
         return np.array(floats, dtype=np.float64)
@@ -72,7 +72,7 @@ def from_json(name: str, datatype: str, shape: Sequence[int], data: msgspec.Raw)
 def _read(name: str, data: msgspec.Raw) -> Any:
     try:
         return _ANY.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{name}: its data cannot be read: {error}", name) from error
 
 
