@@ -24,8 +24,17 @@ test-all: lint types ## the same with the slow tests
 	@$(PY) -m pytest -n 2 --dist loadfile
 
 .PHONY: chaos
-chaos: $(VENV)/.dev ## kill and tear the log at over a thousand places, minutes long; make chaos SEED=17 repeats one case
-	@MILLRACE_CHAOS_SEED='$(SEED)' $(PY) -m pytest -n 2 tests/log/test_chaos.py $(if $(SEED),,tests/log/test_crash.py)
+chaos: $(VENV)/.dev ## hurt the log and whole servers, half an hour; SEED=17 repeats one case of each, WITHIN=20 bears a loaded machine
+	@MILLRACE_CHAOS_SEED='$(SEED)' MILLRACE_CHAOS_WITHIN='$(or $(WITHIN),5)' $(PY) -m pytest -n 2 -rP \
+	  tests/siege/test_chaos.py tests/log/test_chaos.py $(if $(SEED),,tests/log/test_crash.py)
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## fire over 50,000 broken requests at a server; make fuzz SEED=17 repeats one volley
+	@MILLRACE_CHAOS_SEED='$(SEED)' MILLRACE_FUZZ_EXAMPLES=150 $(PY) -m pytest -n 0 -s tests/siege/test_fuzz.py $(if $(SEED),,tests/siege/test_schema.py)
+
+.PHONY: soak
+soak: $(VENV)/.dev ## load a server for MINUTES=30 (WORKERS=1) and say whether memory, files or threads grow
+	@$(PY) -m tests.siege.soak --minutes '$(or $(MINUTES),30)' --workers '$(or $(WORKERS),1)'
 
 .PHONY: bench
 bench: $(VENV)/.bench ## measure one promise beside its peer: make bench NAME=windows

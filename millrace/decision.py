@@ -118,8 +118,16 @@ class Facts(Protocol):
         """Run calls side by side, each with facts that know its deadline; return those that answered, and record those that did not."""
         ...
 
-    def pinned(self, release: Mapping[Any, str]) -> Facts:
-        """Return the same facts with other versions installed."""
+    def pinned(self, release: Mapping[Any, str], named: str = "") -> Facts:
+        """Return the same facts with other versions installed, those of the release named where it has a name."""
+        ...
+
+    def recalled(self, policy: Any, by: Sequence[str], requests: Columns, life: int) -> Sequence[Decision | None]:
+        """Return for each request a decision that may be repeated on it, None where there is none.
+
+        It was made by that policy under the same release, on a request of which the fields `by` are equal, as of an instant no more than
+        `life` microseconds before the watermark; it was known before the watermark, and whole: it missed nothing, and repeats no other.
+        """
         ...
 
     def chance(self, name: str, ids: Array) -> Array:
@@ -178,6 +186,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         answer: Text for systems that answer.
         missed: What did not answer in time and was left out; replay leaves it out too.
         shadow: What a shadow policy would have taken (candidates, or its action), best first; it never answers.
+        repeats: The id of the decision whose answer this is again, "" where it was decided anew. Of such a decision only what was taken is
+            recorded, and no features: it was certain, and nothing was computed.
         took_us: How long it took to decide, in microseconds of the server's clock; 0 where it was not timed alone, and in any replay.
         candidate: Rows taken, best first, then all others considered. `taken` counts the first kind.
         source: Which source proposed each.
@@ -199,6 +209,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answer: str = ""
     missed: list[str] = []
     shadow: list[str] = []
+    repeats: str = ""
     took_us: int = 0
     taken: int = 0
     candidate: list[str] = []

@@ -384,6 +384,10 @@ def test_classes_may_be_named_before_they_are_defined(tmp_path):
     assert list(load(str(write(tmp_path, fraud=text) / "fraud.py")).streams) == ["Chargeback", "Payment"]
 
 
+def test_module_may_import_what_is_built_into_python(tmp_path):
+    assert set(load(str(write(tmp_path, fraud="import sys\nimport time\n" + FRAUD) / "fraud.py")).streams) == {"Payment", "Chargeback"}
+
+
 def test_the_error_behind_a_refusal_stays_at_hand(tmp_path):
     with pytest.raises(DeclarationError) as refused:
         load_feed(tmp_path, FEED + "\n1 / 0\n")

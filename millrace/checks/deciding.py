@@ -13,10 +13,11 @@ from millrace.features.plan import plan, with_needs
 from millrace.loaded import Loaded
 from millrace.models.declare import Model
 from millrace.policy.act import Act
+from millrace.policy.cached import Cached
 from millrace.policy.sources import Arms, Factorized, Fresh, Itself, Source, Trending
 from millrace.policy.stages import NoRepeats, Rules, Score, Weigh
 from millrace.policy.top import Top
-from millrace.policy.wrappers import Canary, Experiment
+from millrace.policy.wrappers import Canary, Experiment, Pinned
 from millrace.schema import Field, field_names
 from millrace.walk import reachable
 
@@ -65,10 +66,39 @@ def _fields_of_the_request(loaded: Loaded) -> Iterator[Problem]:
             named.append((one, "n", one.n))
         elif isinstance(one, FairnessGap):
             named.append((one, "by", one.by))
+        elif isinstance(one, Cached):
+            named.extend((one, "key", field) for field in one.key)
     for one, argument, field in named:
         if not isinstance(field, Field) or field.owner is not request or field.via is not None:
             there = ", ".join(f"{request.__name__}.{name}" for name in field_names(request) if name != "at")
             yield one, f"{argument}={brief(field)} is not a field of {request.__name__}, which the system is asked: use one of {there}"
+
+
+def _cached_answers_are_those_to_the_same_question(loaded: Loaded) -> Iterator[Problem]:
+    for one in loaded.of(Cached):
+        there = {key.column for key in one.key}
+        for part in reachable(one.policy):
+            for field in _read_from_the_request(part):
+                if field.column not in there:
+                    named = ", ".join(key.column for key in (*one.key, field))
+                    yield one, f"its answers depend on {field.column}, which may differ where its key is equal: write key=({named})"
+            if isinstance(part, Itself):
+                yield one, "it would repeat what was done about another request: decide anew on each, without Cached(...)"
+
+
+def _read_from_the_request(part: Any) -> list[Field]:
+    if isinstance(part, Factorized | NoRepeats):
+        return [part.by]
+    if isinstance(part, Arms):
+        return [part.of]
+    return [part.n] if isinstance(part, Top) and isinstance(part.n, Field) else []
+
+
+def _cached_answers_say_which_versions_gave_them(loaded: Loaded) -> Iterator[Problem]:
+    cached = {id(one.policy) for one in loaded.of(Cached)}
+    for one in loaded.of(Pinned):
+        if any(id(part) in cached for part in reachable(one)):
+            yield one, "it pins a pipeline that is cached, and records do not say which versions answered: pin one that is not"
 
 
 def _arms_belong_to_what_is_asked(loaded: Loaded) -> Iterator[Problem]:
@@ -132,6 +162,8 @@ RULES: tuple[Rule, ...] = (
     _sources_propose_the_candidate,
     _features_can_be_read,
     _fields_of_the_request,
+    _cached_answers_are_those_to_the_same_question,
+    _cached_answers_say_which_versions_gave_them,
     _arms_belong_to_what_is_asked,
     _no_repeats_of_the_candidate,
     _act_has_one_candidate,

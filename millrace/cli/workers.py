@@ -26,7 +26,7 @@ from millrace.serve.metrics import SHARED
 from millrace.serve.owning import records_app, token_of
 from millrace.serve.reaching import by_socket
 from millrace.serve.replica import Replica
-from millrace.serve.workers import METRICS, PULSE, SOCKET, Workers, private_folder
+from millrace.serve.workers import PULSE, SOCKET, Workers, memory_folder, private_folder
 
 
 class Post(msgspec.Struct, frozen=True):
@@ -66,11 +66,11 @@ def by_workers(engine: Engine, home: Home, taken: socket.socket, post: Post) -> 
         taken: The socket they listen on.
         post: What they are told.
     """
-    with private_folder(home.folder) as private:
+    with private_folder(home.folder) as private, memory_folder() as numbers:
         taken.listen(BACKLOG)
         engine.lead(lambda *_: Pulse(private / PULSE, engine.reached, lambda: home.log.last_known))
         post = msgspec.structs.replace(post, private=str(private), descriptor=taken.fileno())
-        metrics = str(private / METRICS)
+        metrics = str(numbers)
         workers = Workers(
             lambda is_again: _command(msgspec.structs.replace(post, is_again=is_again)),
             post.workers,

@@ -58,7 +58,8 @@ def bindings(module: ModuleType, ground: Ground) -> list[Binding]:
         tree = ast.parse(file.read_text(encoding="utf-8"))
         prefix = "" if current is module else f"{current.__name__.removeprefix(f'{module.__package__}.')}."
         found += _bound(current, tree, file.name, prefix)
-        queue += [other for other in _imported(tree, current) if ground.holds(other.__file__ or "<none>")]
+        files = {other: getattr(other, "__file__", None) or "<none>" for other in _imported(tree, current)}  # `time` and `sys` have none
+        queue += [other for other, place in files.items() if ground.holds(place)]
     return found
 
 

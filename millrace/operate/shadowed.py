@@ -98,8 +98,10 @@ def _period(loaded: Loaded, home: Home) -> tuple[str, int, int | None]:
 
 
 def _asked(loaded: Loaded, home: Home, since: int) -> Iterator[Decision]:
-    """Yield the decisions that a shadow was asked for."""
+    """Yield the decisions that a shadow was asked for; an answer from a moment ago is not compared with one of now."""
     for _, one in home.log.decisions(system=loaded.name, known_from=since):
+        if one.repeats:
+            continue
         if one.shadow or one.arm.partition("/")[0] == SHADOWED or any(name.startswith(MISSED) for name in one.missed):
             yield one
 

@@ -155,7 +155,7 @@ class Pinned:
 
     def decide(self, requests: Columns, facts: Facts) -> Decisions:
         """Return the policy's decisions under the pinned versions, with the requests' `release` named if it has a name."""
-        decided = self.policy.decide(requests, facts.pinned(dict(self.release)))
+        decided = self.policy.decide(requests, facts.pinned(dict(self.release), self.named))
         return decided.with_requests(release=np.full(size(requests), self.named, dtype=object)) if self.named else decided
 
 

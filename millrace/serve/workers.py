@@ -17,8 +17,8 @@ from pathlib import Path
 
 log = logging.getLogger("millrace.serve")
 
-SOCKET, PULSE, METRICS = "owner.sock", "pulse", "metrics"
-"""What lies in the private folder: where the owner listens, where it says how the log stands, and the numbers of all workers."""
+SOCKET, PULSE = "owner.sock", "pulse"
+"""What lies in the private folder: where the owner listens, and where it says how the log stands."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 10.0
 _HEALTHY_S = 10.0
@@ -41,11 +41,22 @@ def private_folder(home: Path) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix="millrace-"))
     shutil.rmtree(folder, ignore_errors=True)  # what a process left that was killed
     folder.mkdir(mode=0o700)
-    (folder / METRICS).mkdir()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def memory_folder() -> Iterator[Path]:
+    """Give a new folder that only this user can open, in memory where the system has such, for as long as the block runs.
+
+    It is for files that processes map into their memory and that grow: on a disk that is full, the first byte of a new page would kill
+    whoever writes it.
+    """
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="millrace-", dir=memory if memory.is_dir() else None, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @dataclass

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from millrace.decision import NOT_TAKEN, Decisions, Policy, Scorer
+from millrace.decision import NOT_TAKEN, Decision, Decisions, Policy, Scorer
 from millrace.features.plan import Plan
 from millrace.loaded import Loaded
 from millrace.serve.facts import Installed, LiveFacts
 from millrace.testing.disturbance import disturbed
-from millrace.testing.slow import Remembering, SlowView
+from millrace.testing.slow import Remembering, SlowMemory, SlowView
 from millrace.testing.truth import Ledger
 from millrace.types import Array, Columns, blank, size, take
 
@@ -35,6 +35,7 @@ class Case:
         versions: The version behind each id.
         policy: Another policy than the system's, made of its declarations.
         view: Makes the view that answers, from the plan and the events.
+        earlier: What was decided before and may be repeated: when each decision became known, the fields of its request, the decision.
     """
 
     loaded: Loaded
@@ -45,11 +46,14 @@ class Case:
     versions: Mapping[str, Scorer] = field(default_factory=dict)
     policy: Policy | None = None
     view: Callable[[Plan, Mapping[str, Columns]], Any] = SlowView
+    earlier: Sequence[tuple[int, Mapping[str, Any], Decision]] = ()
 
     def facts(self, *, future: bool = True, seed: int = 0, replayed: frozenset[str] | None = None) -> LiveFacts:
         """Return the facts, with or without the events that lie in the future of the watermark."""
         view = self._with_future if future else self._without_future
-        return LiveFacts(view, self.watermark, self.loaded.names, self.installed, self.versions.__getitem__, seed, replayed=replayed)
+        memory = SlowMemory([one for one in self.earlier if future or one[0] < self.watermark]).recalled
+        load, names = self.versions.__getitem__, self.loaded.names
+        return LiveFacts(view, self.watermark, names, self.installed, load, seed, replayed=replayed, memory=memory)
 
     def decide(self, requests: Columns, facts: LiveFacts) -> Decisions:
         """Return the policy's decisions."""

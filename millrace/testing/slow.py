@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.decision import Decisions
+from millrace.decision import Decision, Decisions
 from millrace.features.offline import backfill
 from millrace.features.plan import Plan
 from millrace.schema import Field, field_names
@@ -105,3 +105,33 @@ class Remembering:
         if key not in self._answers:
             self._answers[key] = ask()
         return self._answers[key]
+
+
+class SlowMemory:
+    """Says what may be repeated, looking at all that was ever decided; what fast ones say must be among it.
+
+    Args:
+        decided: When each decision became known (microseconds), the fields of the request it answers, and the decision.
+    """
+
+    def __init__(self, decided: Sequence[tuple[int, Mapping[str, Any], Decision]]) -> None:
+        self._decided = sorted(decided, key=lambda one: one[0])
+
+    def recalled(self, kind: tuple[str, str, tuple[str, ...]], requests: Columns, since: int, watermark: int) -> list[Decision | None]:
+        """Return for each request the latest that may be repeated, None where there is none: see `Facts.recalled`."""
+        asked = [dict(zip(requests, row, strict=True)) for row in zip(*(column.tolist() for column in requests.values()), strict=True)]
+        return [next(reversed(self.allowed(kind, one, since, watermark)), None) for one in asked]
+
+    def allowed(self, kind: tuple[str, str, tuple[str, ...]], asked: Mapping[str, Any], since: int, watermark: int) -> list[Decision]:
+        """Return all that may be repeated on a request, the latest last."""
+        policy, release, key = kind
+        return [
+            one
+            for known, fields, one in self._decided
+            if (one.policy, one.release) == (policy, release)
+            and all(fields[name] == asked[name] for name in key)
+            and known < watermark
+            and one.watermark >= since
+            and not one.missed
+            and not one.repeats
+        ]

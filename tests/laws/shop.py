@@ -34,6 +34,7 @@ from millrace import (
     outcome,
     total,
 )
+from millrace.decision import Decision
 from millrace.loaded import Loaded
 from millrace.log.streams import codec_of
 from millrace.module.names import names
@@ -41,7 +42,7 @@ from millrace.schema import shows
 from millrace.serve.facts import Installed
 from millrace.testing.policies import Case
 from millrace.testing.scorers import Weighted
-from millrace.types import DAY, HOUR, MINUTE, Columns, instant, moment, objects, size, take
+from millrace.types import DAY, HOUR, MINUTE, SECOND, Columns, instant, moment, objects, size, take
 
 
 class Visitor(Entity):
@@ -201,11 +202,19 @@ def declared(policy: Any, request: type = Look, **bound: Any) -> Loaded:
     return Loaded("", "shop", system, names("shop", system, [_Bound(name, one) for name, one in own.items()]), {}, ())  # type: ignore[arg-type]
 
 
-def case(policy: Any, request: type = Look, *, requests: Columns | None = None, **bound: Any) -> Case:
+def case(policy: Any, request: type = Look, *, requests: Columns | None = None, earlier: Any = (), **bound: Any) -> Case:
     """Return the case of a policy in the shop, or at the till."""
     asked = requests if requests is not None else looking() if request is Look else paying()
     loaded = declared(policy, request, **bound)
-    return Case(loaded, events_of(loaded), NOW, asked, INSTALLED, VERSIONS)
+    return Case(loaded, events_of(loaded), NOW, asked, INSTALLED, VERSIONS, earlier=earlier)
+
+
+def answered(visitor: str, limit: int, ago: int = SECOND, **other: Any) -> tuple[int, dict[str, Any], Decision]:
+    """Return what `ranked` decided for a visitor some microseconds before NOW, known a little later, with other fields where given."""
+    taken = list(GOODS[: min(limit, 2)])
+    own = {"release": "r1", "policy": "ranked", "taken": len(taken), "candidate": taken, "source": ["fresh"] * len(taken)}
+    own |= {"id": f"{visitor} {ago} ago", "at": NOW - ago, "system": "shop", "watermark": NOW - ago, "score": [0.5] * len(taken)}
+    return NOW - ago + 1000, {"visitor": visitor, "limit": limit}, Decision(**{**own, **other})
 
 
 def events_of(loaded: Loaded) -> Mapping[str, Columns]:

@@ -7,6 +7,7 @@ from millrace import (
     Act,
     Arms,
     AtMost,
+    Cached,
     Canary,
     Cost,
     Experiment,
@@ -25,8 +26,26 @@ from millrace import (
 from millrace.policy.sources import Union
 from millrace.policy.stages import Score
 from millrace.testing.policies import Case, PolicyLaws
+from millrace.types import SECOND
 from millrace.walk import reachable
-from tests.laws.shop import Buy, Good, Look, Payment, bought, case, fresh, missing, nearby, paid, ranker, risk, sold, trending, unseen
+from tests.laws.shop import (
+    Buy,
+    Good,
+    Look,
+    Payment,
+    answered,
+    bought,
+    case,
+    fresh,
+    missing,
+    nearby,
+    paid,
+    ranker,
+    risk,
+    sold,
+    trending,
+    unseen,
+)
 
 RANKED = Pipeline(trending | fresh | nearby, unseen, ranker, Top(Look.limit, AtMost(1, per=Good.maker), explore=0.3))
 PLAIN = Pipeline(Trending(Buy.good, over="1d", take=8), Rules(bought["7d"]), Top(3, explore=0.2))
@@ -148,6 +167,49 @@ class TestPinnedThresholds(PolicyLaws):
     def make(self) -> Case:
         pinned = Pinned(SCORED, {risk: "risk-2", "chooser/decline": 0.49}, named="r2")
         return case(pinned, Payment, chooser=SCORED.stages[-1])
+
+
+class TestCached(PolicyLaws):
+    def make(self) -> Case:
+        earlier = [
+            answered("v0", 3),
+            answered("v0", 3, 2 * SECOND),
+            answered("v0", 3, -SECOND, id="from the future"),
+            answered("v1", 2, 31 * SECOND, id="too old"),
+            answered("v2", 5, release="r0", id="of another release"),
+            answered("v3", 1, missed=["nearby"], id="of which something is missing"),
+            answered("v4", 4, id="of another key"),
+            answered("v4", 3, 500, id="known after the watermark"),
+        ]
+        made = case(Cached(RANKED, key=(Look.visitor, Look.limit), life="30s"), earlier=earlier, ranked=RANKED)
+        repeats = made.decide(made.requests, made.facts()).requests["repeats"].tolist()
+        assert repeats == [f"v0 {SECOND} ago", None, None, None, None, None]
+        return made
+
+
+class TestCachedWithinACanary(PolicyLaws):
+    def make(self) -> Case:
+        cached = Fallback(Cached(RANKED, key=(Look.visitor, Look.limit), life="30s"), to=PLAIN, after="1s")
+        limits = {"v0": 3, "v1": 2, "v2": 5}
+        each = [(one, limit, release) for one, limit in limits.items() for release in ("r1", "r2")]
+        earlier = [answered(one, limit, release=release, id=f"{one} {release}") for one, limit, release in each]
+        made = case(Canary.wrap(cached, {ranker: "ranker-2"}, "r2", 0.5, Look.visitor), earlier=earlier, ranked=RANKED)
+        decided = made.decide(made.requests, made.facts()).requests
+        expected = {"champion": "r1", "canary": "r2"}
+        assert set(decided["arm"]) == set(expected), "both arms are to be seen"
+        rows = zip(decided["visitor"], decided["arm"], decided["repeats"], strict=True)
+        assert all(repeated == (f"{one} {expected[arm]}" if one in limits else None) for one, arm, repeated in rows)
+        return made
+
+
+class TestCachedWhileSomethingMisses(PolicyLaws):
+    def make(self) -> Case:
+        half = Pipeline(fresh | missing, Top(Look.limit, explore=0.3))
+        earlier = [answered("v0", 3), answered("v2", 5)]
+        made = case(Cached(half, key=Look.limit, life="30s"), earlier=earlier, ranked=half)
+        decided = made.decide(made.requests, made.facts()).requests
+        assert decided["missed"].tolist() == [[] if limit in (3, 5) else ["missing"] for limit in decided["limit"].tolist()]
+        return made
 
 
 class TestTrending(PolicyLaws):

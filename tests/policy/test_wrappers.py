@@ -1,13 +1,14 @@
 """Policies made of policies: who answers, what is recorded of it, and that the answer stands whatever a shadow does."""
 
+import re
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
 
-from millrace import Canary, Experiment, Fallback, Pinned, Pipeline, Rules, Shadow, Top
-from millrace.errors import Late
+from millrace import Canary, Experiment, Fallback, Misses, Pinned, Pipeline, Rules, Shadow, Top
+from millrace.errors import DeclarationError, Late
 from millrace.testing.policies import assert_same
 from millrace.types import objects
 from tests.laws.shop import Look, bought, case, fresh, looking, missing, nearby, ranker, trending
@@ -147,3 +148,27 @@ def test_canary_that_grows_keeps_those_it_had() -> None:
         assert had <= chosen
         assert abs(len(chosen) / 3000 - share) < 0.03
         had = chosen
+
+
+def test_canary_that_fails_is_answered_by_the_champion_and_that_is_a_miss_of_the_canary_alone() -> None:
+    d, facts = decided(Canary.wrap(RANKED, {ranker: "no such version"}, "r2", 0.5, Look.id), 12)
+    plain = alone(RANKED, 12)
+    assert set(d.requests["arm"]) == {"champion", "canary"}
+    assert d.rows["candidate"].tolist() == plain.rows["candidate"].tolist()
+    for arm, missed in zip(d.requests["arm"], d.requests["missed"], strict=True):
+        assert missed == (["r2"] if arm == "canary" else [])
+    assert [name for name, _ in facts.failures] == ["r2"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"guards": [Misses]}, "not a guardrail; use Misses()"),
+        ({"guards": ["misses"]}, "not a guardrail; use Misses()"),
+        ({"alarm": 0.0}, "the chance of a false alarm lies between 0 and 1"),
+        ({"alarm": 1.0}, "the chance of a false alarm lies between 0 and 1"),
+    ],
+)
+def test_canary_that_cannot_be_guarded_so_is_refused(settings: Any, said: str) -> None:
+    with pytest.raises(DeclarationError, match=re.escape(said)):
+        Canary("10%", "100%", **settings)

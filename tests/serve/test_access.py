@@ -19,6 +19,8 @@ ROUTES = [
     ("GET", "/v1/decisions/x/explain", "viewer"),
     ("GET", "/metrics", "viewer"),
     ("GET", "/openapi.json", "viewer"),
+    ("GET", "/v1/rollout", "viewer"),
+    ("POST", "/v1/rollout/halt", "approver"),
 ]
 
 

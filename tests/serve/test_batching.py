@@ -12,6 +12,9 @@ import pytest
 
 from millrace.decision import Decision
 from millrace.serve.admission import AT_FIRST
+from millrace.serve.batching import ALONE_EVERY
+from millrace.stores.audit import Change
+from millrace.stores.standing import Rollout
 from tests.serve import tiny_gated
 from tests.serve.tiny import NOON, served
 from tests.serve.tiny_gated import PATIENCE, Gate
@@ -82,6 +85,33 @@ def test_what_comes_while_a_batch_is_decided_is_decided_next_and_all_at_once(she
     records = [engine.home.log.decision(f"look{n}") for n in range(9)]
     assert len({one.watermark for one in records}) == 1
     assert [[item["candidate"] for item in one["items"]] for one in answers] == [one.candidate[: one.taken] for one in records]
+
+
+def roll_out(engine: Any) -> None:
+    """Begin to roll out what serves, to a half."""
+    releases, change = engine.home.releases, Change(engine.clock.now(), "test", "to be timed")
+    champion = releases.create(engine.loaded.name, {}, engine.loaded.hash, {}, change)
+    releases.promote(releases.standing(engine.loaded.name), champion.id, change)
+    other = releases.create(engine.loaded.name, {}, engine.loaded.hash, {"none": 0.5}, change)
+    standing = releases.standing(engine.loaded.name)
+    releases.roll_out(standing, Rollout(release=other.id, step=0, share=0.5, started=change.at), change)
+    engine.reload()
+
+
+@pytest.mark.parametrize("is_out", [False, True])
+def test_while_a_release_goes_out_some_are_decided_alone_and_timed_however_many_wait(shelf, is_out):
+    client, engine = shelf
+    if is_out:
+        roll_out(engine)
+    for n in range(ALONE_EVERY - 2):
+        assert client.post("/v1/decide", json={"id": f"before{n}", "visitor": "ada"}).status_code == 200
+    with shut() as gate:
+        crowd = Crowd(client, gate)  # its first call is the one before the batch that may be alone
+        asked = [crowd.ask({"id": f"look{n}", "visitor": f"v{n}"}) for n in range(6)]
+        gate.open.set()
+        assert [one.result(PATIENCE).status_code for one in asked] == [200] * 6
+    timed = [engine.home.log.decision(f"look{n}").took_us > 0 for n in range(6)]
+    assert timed == [is_out, False, False, False, False, False]
 
 
 def alone(record: Decision, tmp_path: Any) -> Decision:

@@ -101,6 +101,8 @@ def test_lists_may_be_nested_as_the_shape_says():
         pytest.param("BOOL", [1], [1], "holds true and false", id="a number for a boolean"),
         pytest.param("BYTES", [1], [1], "holds text", id="a number for text"),
         pytest.param("FP64", [1], b"[" * 100_000 + b"]" * 100_000, "cannot be read", id="nested endlessly"),
+        pytest.param("FP64", [1], b'["\xff"]', "cannot be read", id="text that is not UTF-8 for a number"),
+        pytest.param("BYTES", [1], b'["\xff"]', "cannot be read", id="text that is not UTF-8"),
     ],
 )
 def test_wrong_json_is_refused_with_a_sentence(datatype, shape, data, said):

@@ -1,0 +1,69 @@
+"""A shelf that answers a visitor again as it did a moment ago."""
+
+from datetime import datetime
+
+from millrace import (
+    Cached,
+    Entity,
+    Event,
+    Fallback,
+    Fresh,
+    GradientBoosting,
+    Model,
+    Pipeline,
+    Ref,
+    Request,
+    Rules,
+    Shown,
+    System,
+    Top,
+    count,
+    outcome,
+)
+
+
+class Visitor(Entity):
+    """Who comes by."""
+
+    country: str
+
+
+class Good(Entity):
+    """What stands on the shelf."""
+
+    kind: str
+    added_at: datetime
+
+
+class Buy(Event):
+    """A visitor bought."""
+
+    visitor: Ref[Visitor]
+    good: Ref[Good]
+    cents: int = 100
+
+
+class Look(Request):
+    """A visitor looks."""
+
+    visitor: Ref[Visitor]
+    limit: int = 3
+
+
+bought = count(Buy, per=Good, over="7d")
+shown = count(Shown[Look, Good], per=Good, over="7d")
+mine = count(Buy, per=Visitor, over="ever")
+
+sold = outcome(Buy, within="1h")
+ranker = Model(
+    sold,
+    features=[bought, shown, mine, Good.kind, Visitor.country],
+    learner=GradientBoosting(trees=5, min_rows=5, patience=None),
+    position=True,
+)
+
+fresh = Fresh(Good.added_at, take=50)
+ranked = Pipeline(fresh, ranker, Top(Look.limit, explore=0.9))
+plain = Pipeline(fresh, Rules(bought), Top(Look.limit))
+
+shelf = System(Look, candidate=Good, policy=Fallback(Cached(ranked, key=(Look.visitor, Look.limit), life="30s"), to=plain, after="10s"))
