@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from millrace.decision import Decision, Decisions
-from millrace.errors import Late, Unavailable
+from millrace.decision import Decision
 from millrace.features.online import OnlineView
 from millrace.loaded import Loaded
 from millrace.log.appending import Receipt
@@ -19,6 +17,7 @@ from millrace.log.decisions import DECISION
 from millrace.log.traces import Progress, Who
 from millrace.log.writer import Writer
 from millrace.schema import Request
+from millrace.serve.answering import answered
 from millrace.serve.arrivals import Arrivals
 from millrace.serve.breakers import State
 from millrace.serve.clock import Clock, wall
@@ -33,8 +32,8 @@ from millrace.serve.pools import Pools
 from millrace.serve.records import recorded, records
 from millrace.serve.release import Versions
 from millrace.serve.showing import with_shown
-from millrace.serve.timed_facts import TimedFacts, sources_of
-from millrace.serve.timing import DECIDE, RECORD, VIEW, Spans
+from millrace.serve.timed_facts import sources_of
+from millrace.serve.timing import RECORD, VIEW, Spans
 from millrace.serve.upkeep import Upkeep
 from millrace.stores.halts import Halt
 from millrace.stores.standing import Standing
@@ -116,28 +115,28 @@ class Engine:
 
     def answer(self, requests: Columns, spans: Spans | None = None) -> list[Decision]:
         """Decide without logging: what `decide` does between reading requests and writing records. See `Decider.answer`."""
-        spans = spans or Spans()
         with self._arrivals.reading():
             self._upkeep.check()
             facts = self.facts(self._arrivals.watermark())
             self.view.advance(facts.watermark)  # from here on the leaves only read, so they may run side by side
             policy, release, view = self._policy, self._installed.release, str(self._times_forgotten)
-            spans.lap(VIEW)
-            began = time.perf_counter_ns()
-            try:
-                decided: Decisions = policy.decide(requests, TimedFacts(facts, spans.found, self._sources))
-            except Late as late:
-                raise Unavailable(f"{self.loaded.name} cannot answer: {late}") from late
-            finally:
-                spans.lap(DECIDE)
+            if spans is not None:
+                spans.lap(VIEW)
+            decided, took_us = answered(policy, requests, facts, self.loaded.name, spans, self._sources)
             # A guard asks how long one takes while a release goes out. Simulations are patient, and alike.
             is_timed = self._pools is not None and self.standing.rollout is not None and size(requests) == 1
-            took_us = (time.perf_counter_ns() - began) // 1000 if is_timed else 0
         self.failures.extend(facts.failures)
-        what = {"release": release, "watermark": facts.watermark, "missed": facts.missed, "kept": self._kept, "took_us": took_us}
+        what = {
+            "release": release,
+            "watermark": facts.watermark,
+            "missed": facts.missed,
+            "kept": self._kept,
+            "took_us": took_us if is_timed else 0,
+        }
         made = records(decided, system=self.loaded.name, **what)
         self._memory.decided(requests, made, view)
-        spans.lap(RECORD)
+        if spans is not None:
+            spans.lap(RECORD)
         return made
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -11,12 +10,13 @@ from contextlib import closing
 from functools import partial
 from typing import Any, Protocol
 
-from millrace.decision import Decision, Decisions
-from millrace.errors import Late, MillraceError, Unavailable
+from millrace.decision import Decision
+from millrace.errors import MillraceError, Unavailable
 from millrace.features.defaults import DefaultsUsed
 from millrace.loaded import Loaded
 from millrace.log.appending import Receipt
 from millrace.schema import Request
+from millrace.serve.answering import answered
 from millrace.serve.breakers import State
 from millrace.serve.clock import Clock
 from millrace.serve.current import current
@@ -26,8 +26,8 @@ from millrace.serve.memory import Memory, remembering
 from millrace.serve.pools import Pools
 from millrace.serve.records import recorded, records
 from millrace.serve.release import Versions
-from millrace.serve.timed_facts import TimedFacts, sources_of
-from millrace.serve.timing import DECIDE, RECORD, VIEW, Spans
+from millrace.serve.timed_facts import sources_of
+from millrace.serve.timing import RECORD, VIEW, Spans
 from millrace.stores.halts import Halt
 from millrace.stores.standing import Standing
 from millrace.types import Columns, size
@@ -150,22 +150,15 @@ class Replica:
         Raises:
             Unavailable: Neither the policy nor any fallback could answer.
         """
-        spans = spans or Spans()
         with self._lock:
             policy, what, names = self._policy, self._installed, self._names
         with closing(self.view.cut()) as cut:
             view = (cut.generation or "") if self._memory.is_used else ""
             repeatable = partial(self._memory.recalled, view=view)
             facts = LiveFacts(cut, None, names, what, self.versions.load, self._seed, self._pools, memory=repeatable)
-            spans.lap(VIEW)
-            began = time.perf_counter_ns()
-            try:
-                decided: Decisions = policy.decide(requests, TimedFacts(facts, spans.found, self._sources))
-            except Late as late:
-                raise Unavailable(f"{self.loaded.name} cannot answer: {late}") from late
-            finally:
-                spans.lap(DECIDE)
-            took_us = (time.perf_counter_ns() - began) // 1000
+            if spans is not None:
+                spans.lap(VIEW)
+            decided, took_us = answered(policy, requests, facts, self.loaded.name, spans, self._sources)
             watermark = cut.watermark
         self.failures.extend(facts.failures)
         missed: list[Any] = [*facts.missed, *cut.missed]
@@ -173,7 +166,8 @@ class Replica:
         made = {"release": what.release, "watermark": watermark, "missed": missed, "kept": self._kept}
         written = records(decided, system=self.loaded.name, **made, took_us=took_us if is_timed else 0)
         self._memory.decided(requests, written, view)
-        spans.lap(RECORD)
+        if spans is not None:
+            spans.lap(RECORD)
         return written
 
     def submit(self, items: Sequence[Any]) -> Future[Receipt]:
