@@ -11,8 +11,8 @@ from millrace.serve.home import Home
 from tests.operate.stall import stall
 
 
-def watch(folder: Path, now: int, barrier: Any) -> None:
-    """Look at the standing, wait until all have, and act."""
+def watch(folder: Path, now: int, barrier: Any, told: Any) -> None:
+    """Look at the standing, wait until all have, act, and tell what was done."""
     loaded = stall()
     home = Home(folder, loaded, read_only=True)
     seen = home.releases.standing(loaded.name)
@@ -22,16 +22,18 @@ def watch(folder: Path, now: int, barrier: Any) -> None:
         said = rollouts.step(now, seen)
     except Conflict as other:
         said = [f"left to another: {other}"]
-    print(f"said: {said}", flush=True)
     home.close()
+    told.put(said)
 
 
 if __name__ == "__main__":
     many = get_context("spawn")
-    meet = many.Barrier(int(sys.argv[3]))
-    racers = [many.Process(target=watch, args=(Path(sys.argv[1]), int(sys.argv[2]), meet)) for _ in range(int(sys.argv[3]))]
+    meet, heard = many.Barrier(int(sys.argv[3])), many.SimpleQueue()
+    racers = [many.Process(target=watch, args=(Path(sys.argv[1]), int(sys.argv[2]), meet, heard)) for _ in range(int(sys.argv[3]))]
     for one in racers:
         one.start()
     for one in racers:
         one.join(120)
+    while not heard.empty():
+        print(f"said: {heard.get()}")
     sys.exit(max(abs(one.exitcode if one.exitcode is not None else 1) for one in racers))
