@@ -19,7 +19,7 @@ import numpy as np
 from scipy.stats import ks_2samp, mannwhitneyu
 
 from millrace.experiments.budget import bar
-from millrace.experiments.guardrails import DEFAULT, Misses, Scores
+from millrace.guards.guardrails import DEFAULT, Misses, Scores
 from millrace.operate.guard import Judge
 from millrace.types import Array, objects
 

@@ -5,12 +5,12 @@ Everything a user's module needs is here: `from millrace import Entity, Event, R
 
 from millrace.about import VERSION
 from millrace.errors import MillraceError
-from millrace.experiments.guardrails import ActionShares, FairnessGap, Latency, Miscalibration, Misses, Reward, Scores
 from millrace.features.declare import count, feature, last, maximum, mean, minimum, ratio, total
 from millrace.features.declare_patterns import decayed, deviation, first, last_k, since, streak, variance, velocity
 from millrace.features.declare_values import distinct, median, quantile, top_k
 from millrace.features.encoded import encoded, similar
 from millrace.features.encoders import Encoder, Hashing, Onnx, Tfidf
+from millrace.guards.guardrails import ActionShares, FairnessGap, Latency, Miscalibration, Misses, Reward, Scores
 from millrace.models.affinity import affinity
 from millrace.models.calibrated import Calibrated
 from millrace.models.declare import Decided, Judged, Model, Pairs, outcome

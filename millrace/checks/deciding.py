@@ -7,9 +7,9 @@ from typing import Any
 
 from millrace.checks.rule import Problem, Rule, chosen, stages
 from millrace.errors import DeclarationError, brief
-from millrace.experiments.guardrails import FairnessGap
 from millrace.features.declare import Aggregate
 from millrace.features.plan import plan, with_needs
+from millrace.guards.guardrails import FairnessGap
 from millrace.loaded import Loaded
 from millrace.models.declare import Model
 from millrace.policy.act import Act

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from millrace.experiments.mean_difference import STAKES
-from millrace.experiments.wealth import Wealth
+from millrace.experiments.wealth import STAKES, Wealth
 from millrace.types import Array
 
 

@@ -6,6 +6,9 @@ import numpy as np
 
 from millrace.types import Array
 
+STAKES = 0.9 * 0.5 ** np.arange(12)
+"""What share of its wealth each bettor stakes: half as much from one to the next, as nobody knows beforehand how much there is to win."""
+
 _AT_ONCE = 50_000
 
 

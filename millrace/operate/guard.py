@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from millrace.experiments.budget import bar
-from millrace.experiments.guardrails import Guardrail
+from millrace.guards.guardrails import Guardrail
 from millrace.types import Columns
 
 _LEAST = 200

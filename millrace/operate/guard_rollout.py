@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from millrace.experiments.guardrails import DEFAULT, Guardrail
+from millrace.guards.guardrails import DEFAULT, Guardrail
 from millrace.loaded import Loaded
 from millrace.models.declare import Outcome
 from millrace.operate.guard import Judge, Verdict

@@ -22,7 +22,8 @@ ORDER = [
     "evaluation",
     "monitors",  # below training: a version carries the profile that its monitors compare with
     "training",
-    "experiments",  # what learns from decisions ends here
+    "experiments",
+    "guards",  # what learns from decisions ends here
     "governance",
     "stores",
     "walk",
@@ -44,12 +45,13 @@ NEVER = {
     "evaluation": {"policy"},
     "training": {"policy"},
     "experiments": {"policy"},
+    "guards": {"policy"},
     "monitors": {"policy"},
 }
 KNOW_STORES = {"operate", "serve", "demo", "cli", "adapters"}
 
 CONTRACT = {"errors", "types", "annotations", "expressions", "schema", "decision"}
-DECLARED = {"features", "models", "policy", "training", "experiments", "monitors", "system"}
+DECLARED = {"features", "models", "policy", "training", "experiments", "guards", "monitors", "system"}
 
 # Apart from the order: these may import what is listed, and nothing in the order may import them.
 APART = {

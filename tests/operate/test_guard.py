@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from millrace.experiments.guardrails import DEFAULT, ActionShares, FairnessGap, Guardrail, Latency, Miscalibration, Misses, Reward, Scores
+from millrace.guards.guardrails import DEFAULT, ActionShares, FairnessGap, Guardrail, Latency, Miscalibration, Misses, Reward, Scores
 from millrace.models.declare import outcome
 from millrace.operate.guard import Judge, Verdict, odds
 from millrace.schema import Event, Request

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from millrace.experiments.calibration_gap import CalibrationGap
+from millrace.guards.calibration_gap import CalibrationGap
 
 N = 6000
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from millrace.experiments.wealth import Wealth
+from millrace.experiments.wealth import STAKES, Wealth
 from millrace.types import Array
-
-STAKES = 0.9 * 0.5 ** np.arange(12)
-"""What share of its wealth each bettor stakes: half as much from one to the next, as nobody knows beforehand how much there is to win."""
 
 
 class MeanDifference:

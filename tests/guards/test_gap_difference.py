@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from millrace.experiments.gap_difference import GapDifference
+from millrace.guards.gap_difference import GapDifference
 from tests.experiments.null import drawn, fair
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from millrace.experiments.finding import Finding, Means
-from millrace.experiments.once import Once
-from millrace.experiments.reference import Reference
-from millrace.experiments.same_shares import SameShares
-from millrace.experiments.watching import Happening, Shares
+from millrace.guards.finding import Finding, Means
+from millrace.guards.once import Once
+from millrace.guards.reference import Reference
+from millrace.guards.same_shares import SameShares
+from millrace.guards.watching import Happening, Shares
 from millrace.types import Array, Columns, objects, size, take
 
 _COLD = 20

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from millrace.experiments.once import Once
-from millrace.experiments.reference import Reference
+from millrace.guards.once import Once
+from millrace.guards.reference import Reference
 from millrace.types import objects
 
 

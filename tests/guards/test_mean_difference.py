@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from millrace.experiments.mean_difference import STAKES, MeanDifference
+from millrace.guards.mean_difference import STAKES, MeanDifference
 from tests.experiments.null import SHARES, drawn, fair
 
 

@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from millrace.experiments.budget import in_turn
-from millrace.experiments.finding import Finding, Means, percent
-from millrace.experiments.once import Once
 from millrace.experiments.rate_ratio import RateRatio
+from millrace.guards.finding import Finding, Means, percent
+from millrace.guards.once import Once
 from millrace.types import Array, Columns, take
 
 MOST_CATEGORIES = 20

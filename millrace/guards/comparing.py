@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from millrace.experiments.budget import in_turn
-from millrace.experiments.calibration_gap import CalibrationGap
-from millrace.experiments.finding import Finding, Means, percent
-from millrace.experiments.gap_difference import GapDifference
-from millrace.experiments.mean_difference import MeanDifference
-from millrace.experiments.once import Once
-from millrace.experiments.reference import Reference
-from millrace.experiments.watching import MOST_CATEGORIES
+from millrace.guards.calibration_gap import CalibrationGap
+from millrace.guards.finding import Finding, Means, percent
+from millrace.guards.gap_difference import GapDifference
+from millrace.guards.mean_difference import MeanDifference
+from millrace.guards.once import Once
+from millrace.guards.reference import Reference
+from millrace.guards.watching import MOST_CATEGORIES
 from millrace.types import Columns, take
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from millrace import FairnessGap, Latency, Miscalibration, Misses, Reward, Scores
 from millrace.errors import DeclarationError
-from millrace.experiments.guardrails import DEFAULT
+from millrace.guards.guardrails import DEFAULT
 from millrace.types import objects
 
 

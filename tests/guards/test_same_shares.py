@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import betaln
 
-from millrace.experiments.same_shares import SameShares
+from millrace.guards.same_shares import SameShares
 from tests.experiments.null import SHARES, drawn, fair
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from millrace.experiments.bounded_mean import BoundedMean
-from millrace.experiments.mean_difference import MeanDifference
+from millrace.guards.mean_difference import MeanDifference
 from millrace.types import Array
 
 

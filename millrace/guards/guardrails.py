@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from millrace.errors import DeclarationError
-from millrace.experiments.comparing import Gaps, Strays, Worse
-from millrace.experiments.usual import Distribution, ScoreShares, Slow
-from millrace.experiments.watching import Happening, Shares, Watch
+from millrace.guards.comparing import Gaps, Strays, Worse
+from millrace.guards.usual import Distribution, ScoreShares, Slow
+from millrace.guards.watching import Happening, Shares, Watch
 from millrace.models.declare import Outcome
 from millrace.schema import Field
 from millrace.types import Array, Columns
