@@ -115,7 +115,13 @@ class Facts(Protocol):
         ...
 
     def attempt(self, calls: Mapping[str, Callable[[Facts], Any]], within: Mapping[str, str | None]) -> dict[str, Any]:
-        """Run calls side by side, each with facts that know its deadline; return those that answered, and record those that did not."""
+        """Run calls, each with facts that know its deadline; return those that answered, and record those that did not.
+
+        Args:
+            calls: What to run, by name.
+            within: How long each may take, such as "40ms". Those run side by side, and who is late is left out; None, or no entry, is
+                for what needs no time of its own: it runs on the caller's thread.
+        """
         ...
 
     def pinned(self, release: Mapping[Any, str], named: str = "") -> Facts:
@@ -136,6 +142,10 @@ class Facts(Protocol):
 
     def name(self, declaration: Any) -> str:
         """Return the name a declaration is bound to in the user's module."""
+        ...
+
+    def kept(self, experiment: Any) -> str:
+        """Return the arm that everyone gets since an experiment is over, "" while it is not."""
         ...
 
 
@@ -171,6 +181,26 @@ def filled(d: Decisions, name: str, like: Array) -> Array:
     return d.rows[name] if name in d.rows else blank(like, size(d.rows))
 
 
+DECAY = 3
+"""In probabilistic interleaving an arm draws its r-th candidate, from 1, in proportion to r ** -DECAY. What is logged rests on it."""
+
+
+class Interleaved(msgspec.Struct, frozen=True, kw_only=True):
+    """How a slate was merged out of those of several arms: all that is needed to credit them with what comes of it.
+
+    Attributes:
+        by: "team-draft", "balanced" or "probabilistic".
+        team: Whose pick each place is, best first; "" is nobody's: it lies below the places that all arms could compete for.
+        ranks: By arm, at which place its own slate had each row taken, from 0; `NOT_TAKEN` where it had not.
+        depths: By arm, how many rows its own slate had.
+    """
+
+    by: str
+    team: list[str]
+    ranks: dict[str, list[int]]
+    depths: dict[str, int]
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One decision as it stands in the log: from it anyone can rebuild it, explain it and judge another policy on it.
 
@@ -188,6 +218,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         shadow: What a shadow policy would have taken (candidates, or its action), best first; it never answers.
         repeats: The id of the decision whose answer this is again, "" where it was decided anew. Of such a decision only what was taken is
             recorded, and no features: it was certain, and nothing was computed.
+        interleaved: How the rows taken were merged out of several policies' slates; None where one policy chose them.
         took_us: How long it took to decide, in microseconds of the server's clock; 0 where it was not timed alone, and in any replay.
         candidate: Rows taken, best first, then all others considered. `taken` counts the first kind.
         source: Which source proposed each.
@@ -210,6 +241,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     missed: list[str] = []
     shadow: list[str] = []
     repeats: str = ""
+    interleaved: Interleaved | None = None
     took_us: int = 0
     taken: int = 0
     candidate: list[str] = []

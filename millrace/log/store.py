@@ -33,6 +33,9 @@ class Store:
         streams: The streams of the log.
         read_only: Whether another process may be writing to it.
 
+    Attributes:
+        path: The database of the inbox.
+
     Raises:
         NotFound: There is no log in the folder, to be read only.
         Unavailable: The folder cannot be written to.
@@ -45,12 +48,12 @@ class Store:
         self.streams = streams
         self.keyring = streams.keyring or Keyring(folder)
         self.lake = folder / lake.FOLDER
-        self._path = folder / inbox.FILE
+        self.path = folder / inbox.FILE
         self.compacting = threading.Lock()
         self._writing = threading.Lock()
         self._readers: deque[sqlite3.Connection] = deque()
         self._writer: sqlite3.Connection | None = None
-        if read_only and not self._path.exists():
+        if read_only and not self.path.exists():
             raise NotFound(f"there is no log in {folder}: name another folder, or open it for writing to make one")
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +70,7 @@ class Store:
     def _open(self, read_only: bool) -> None:
         if not read_only:
             with self._errors():
-                self._writer = inbox.connect(self._path, write=True)
+                self._writer = inbox.connect(self.path, write=True)
             lake.sync(self.folder, self.folder.parent)  # the names of what was just made
         self._check_nothing_is_lost()
         with self.view() if read_only else self.transaction() as db:
@@ -81,7 +84,7 @@ class Store:
         position, _ = self.heights()
         if position < acknowledged:
             raise MillraceError(
-                f"{self._path}-wal or {self._path} was cut off: record {acknowledged} was acknowledged, the last one there is {position};"
+                f"{self.path}-wal or {self.path} was cut off: record {acknowledged} was acknowledged, the last one there is {position};"
                 f" restore both from a backup, or delete {self.folder / 'acknowledged'} to go on without the records after {position}"
             )
 
@@ -98,7 +101,7 @@ class Store:
             try:
                 db = self._readers.pop()
             except IndexError:
-                db = inbox.connect(self._path, write=False)
+                db = inbox.connect(self.path, write=False)
             db.execute("BEGIN")
             try:
                 yield db
@@ -152,7 +155,7 @@ class Store:
             self._writer.execute("VACUUM")
             is_busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         if is_busy:
-            raise Unavailable(f"{self._path}-wal cannot be cleared while somebody reads {self.folder}: close what does, and do it again")
+            raise Unavailable(f"{self.path}-wal cannot be cleared while somebody reads {self.folder}: close what does, and do it again")
 
     def acknowledge(self, position: int) -> None:
         """Put down that all records up to a position are on disk."""
@@ -163,9 +166,9 @@ class Store:
         try:
             yield
         except sqlite3.OperationalError as error:
-            raise Unavailable(f"{self._path}: {error}") from error
+            raise Unavailable(f"{self.path}: {error}") from error
         except sqlite3.DatabaseError as error:
-            raise MillraceError(f"{self._path} is damaged ({error}): restore it from a backup") from error
+            raise MillraceError(f"{self.path} is damaged ({error}): restore it from a backup") from error
 
     def close(self) -> None:
         """Close the files; another process may write to the log then."""

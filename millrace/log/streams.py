@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -70,6 +71,7 @@ class Streams:
         return there
 
 
+@lru_cache(maxsize=256)
 def codec_of(item: Any, keyring: Keyring | None = None) -> Codec:
     """Return the codec of an Event, Request or Entity class; with keys, one that seals what is private.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from millrace.errors import MillraceError, Unavailable
 from millrace.log.appending import Committed, Receipt, commit
+from millrace.log.checkpoints import Checkpoints
 from millrace.log.log import Log
 from millrace.log.submission import Submission, prepare
 from millrace.types import Columns
@@ -21,7 +22,7 @@ _Waiting = tuple[Submission, "Future[Receipt]"]
 
 
 class Writer:
-    """The one thread that appends to a log, for many that submit.
+    """The one thread that appends to a log, for many that submit; another one brings what it wrote from SQLite's write-ahead log over.
 
     Submissions are checked in the thread that submits. Of a group that is committed together, one that conflicts with the log fails alone.
     A commit that fails (the disk is full) fails its group, and the writer goes on with the next.
@@ -55,6 +56,7 @@ class Writer:
         self._waiting: deque[_Waiting] = deque()
         self._items = 0
         self._is_open = True
+        self._checkpoints = Checkpoints(log.store.path)
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="millrace-log-writer", daemon=True)
         self._thread.start()
@@ -110,6 +112,7 @@ class Writer:
     def _written(self, submissions: Sequence[Submission]) -> Committed:
         try:
             done = commit(self._log.store, submissions, self._tick(), or_later=True)
+            self._checkpoints.committed()
             if self._applied is not None and done.rows:
                 self._applied(done.rows, done.receipt)
             return done
@@ -122,6 +125,7 @@ class Writer:
             self._is_open = False
             self._changed.notify()
         self._thread.join()
+        self._checkpoints.close()
 
     def __enter__(self) -> Writer:
         return self

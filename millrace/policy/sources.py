@@ -19,7 +19,8 @@ class Source:
     """Proposes candidates for requests. `a | b` asks both side by side.
 
     Attributes:
-        within: How long it may take before it is left out; None waits as long as the request may.
+        within: How long it may take before it is left out. With a time of its own it is asked beside the others, on a thread; None waits
+            as long as the request may, and is asked in turn: give one to whatever waits for something outside of the process.
     """
 
     within: str | None = None

@@ -37,11 +37,13 @@ class Installed:
         release: Its id, "" before the first one.
         versions: The version id of each model, by the model's name.
         thresholds: Learned thresholds by `chooser/action`.
+        kept: By the name of an experiment that is over, the arm that everyone gets.
     """
 
     release: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,12 +123,16 @@ class LiveFacts:
         """See `Facts.name`."""
         return self.names.get(id(declaration)) or type(declaration).__name__
 
+    def kept(self, experiment: Any) -> str:
+        """See `Facts.kept`."""
+        return self.installed.kept.get(self.name(experiment), "")
+
     def version(self, model: Any) -> Scorer:
         """See `Facts.version`."""
         version = self.installed.versions.get(self.name(model))
-        if version is None:
+        if version is None and not hasattr(model.learner, "untaught"):
             raise NotInstalled(f"no version of {self.name(model)} is installed yet")
-        return self.load(version)
+        return self.load(version) if version is not None else model.learner.untaught(model.heads)
 
     def threshold(self, chooser: Any, action: str) -> float:
         """See `Facts.threshold`."""
@@ -143,7 +149,8 @@ class LiveFacts:
         changes = {key if isinstance(key, str) else self.name(key): value for key, value in release.items()}
         versions = {key: value for key, value in changes.items() if isinstance(value, str)}
         thresholds = {key: value for key, value in changes.items() if not isinstance(value, str)}
-        changed = Installed(named, {**self.installed.versions, **versions}, {**self.installed.thresholds, **thresholds})
+        here = self.installed
+        changed = replace(here, release=named, versions={**here.versions, **versions}, thresholds={**here.thresholds, **thresholds})
         return replace(self, installed=changed, memory=self.memory if named else None)
 
     def recalled(self, policy: Any, by: Sequence[str], requests: Columns, life: int) -> Sequence[Decision | None]:
@@ -186,7 +193,8 @@ class LiveFacts:
         inner = {name: self._within(name, self._until(started, within.get(name))) for name in asked}
         bound = {name: _bound(call, inner[name]) for name, call in asked.items()}
         depth = self.inside.count("/")
-        running = {name: pools.submit(depth, call) for name, call in bound.items()}
+        running = {name: pools.submit(depth, call) for name, call in bound.items() if within.get(name) is not None}
+        running |= {name: _ran(call) for name, call in bound.items() if name not in running}
         got: dict[str, Any] = {}
         for name in calls:
             if name in asked:
@@ -236,6 +244,16 @@ class LiveFacts:
 
 def _bound(call: Callable[[Facts], Any], facts: Facts) -> Callable[[], Any]:
     return lambda: call(facts)
+
+
+def _ran(call: Callable[[], Any]) -> Future[Any]:
+    """Run a call here: one without a time of its own need not be left behind, and handing it to a thread costs more than most calls do."""
+    future: Future[Any] = Future()
+    try:
+        future.set_result(call())
+    except Exception as error:
+        future.set_exception(error)
+    return future
 
 
 def _result(future: Future[Any], call: Callable[[], Any], deadline: float | None) -> Any:

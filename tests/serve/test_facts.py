@@ -128,12 +128,38 @@ def test_every_call_has_its_own_deadline(pools: Pools, hang: Any) -> None:
     assert known.attempt(calls, {"hung": SOON, "one": LONG, "other": None}) == {"one": True, "other": True}
 
 
+def test_calls_without_a_time_of_their_own_run_on_the_callers_thread_beside_the_others(pools: Pools) -> None:
+    met, threads = threading.Barrier(2), {}
+
+    def meeting(name: str) -> Any:
+        def call(_: Any) -> str:
+            threads[name] = threading.get_ident()
+            met.wait(PATIENCE)
+            return name
+
+        return call
+
+    got, missed = (known := facts(pools)).attempt({"timed": meeting("timed"), "untimed": meeting("untimed")}, {"timed": LONG}), known.missed
+    assert (got, missed) == ({"timed": "timed", "untimed": "untimed"}, [])
+    assert threads["untimed"] == threading.get_ident() != threads["timed"]
+
+
+def test_failure_of_a_call_without_a_time_of_its_own_is_a_miss_that_its_breaker_hears_of(pools: Pools) -> None:
+    def broken(_: Any) -> str:
+        raise OSError("gone")
+
+    for _ in range(10):
+        assert (known := facts(pools)).attempt({"broken": broken}, {}) == {}
+        assert known.missed == ["broken"]
+    assert pools.breakers.states() == {"broken": "open"}
+
+
 def test_deadline_of_the_outer_call_ends_the_waiting_inside_it(pools: Pools, hang: Any) -> None:
     done = threading.Event()
     seen: list[Any] = []
 
     def outer(known: Any) -> str:
-        seen.append(known.attempt({"hung": hang, "patient": hang}, {"hung": LONG}))
+        seen.append(known.attempt({"hung": hang}, {"hung": LONG}))
         done.set()
         return "outer"
 
