@@ -96,7 +96,7 @@ def work(post: Post) -> None:
     lines = post.watch.lines(loaded.name, [token_of(token)] if token is not None else [], f"worker {os.getpid()}")
     with closing(Home(Path(post.folder), loaded, read_only=True)) as home:
         view = FollowedView(loaded, home, private / PULSE)
-        replica = Replica(loaded, home, view, Owner(by_socket(str(private / SOCKET))))
+        replica = Replica(loaded, home, view, Owner(by_socket(str(private / SOCKET))), share=post.workers)
         lines.release = lambda: replica.standing.champion or ""
         tracer, share = post.watch.tracer(loaded.name), 1 / post.workers
         app = create_app(replica, closed=post.closed, share=share, is_again=post.is_again, lasting=True, tracer=tracer)

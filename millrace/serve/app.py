@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,6 +19,9 @@ from millrace.errors import BadInput, Unavailable
 
 Listen: TypeAlias = "Callable[[ASGIApp], Any]"
 """Makes the server of an application, listening."""
+
+_SWITCH_S = 0.0005
+"""How long a thread of Python keeps the others waiting, in seconds: a call goes through four of them, and each may meet one that computes."""
 
 BACKLOG = 1024
 """How many connections may wait to be taken."""
@@ -125,6 +129,7 @@ def run(app: ASGIApp, listen: Listen, first: Callable[[], object] | None = None)
         listen: Where to listen.
         first: What to do when told to end, before anything else ends; on a thread.
     """
+    sys.setswitchinterval(_SWITCH_S)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(app, listen, first))
 

@@ -14,7 +14,7 @@ import numpy as np
 from millrace.decision import Decision, Decisions, Facts, Scorer
 from millrace.errors import Late
 from millrace.features.learned import Learned, completed, plain
-from millrace.serve.pools import Pools
+from millrace.serve.pools import Pools, ran, result
 from millrace.types import SECOND, Array, Columns, micros, size
 
 ONLINE_VIEW = "online view"
@@ -194,7 +194,7 @@ class LiveFacts:
         bound = {name: _bound(call, inner[name]) for name, call in asked.items()}
         depth = self.inside.count("/")
         running = {name: pools.submit(depth, call) for name, call in bound.items() if within.get(name) is not None}
-        running |= {name: _ran(call) for name, call in bound.items() if name not in running}
+        running |= {name: ran(call) for name, call in bound.items() if name not in running}
         got: dict[str, Any] = {}
         for name in calls:
             if name in asked:
@@ -209,7 +209,7 @@ class LiveFacts:
         """Return what a call on another thread answers, and tell its breaker what came of it."""
         path, breakers = self.inside + name, pools.breakers
         try:
-            answer = _result(future, call, deadline)
+            answer = result(future, call, deadline)
         except NotInstalled:
             raise
         except BaseException:
@@ -244,24 +244,3 @@ class LiveFacts:
 
 def _bound(call: Callable[[Facts], Any], facts: Facts) -> Callable[[], Any]:
     return lambda: call(facts)
-
-
-def _ran(call: Callable[[], Any]) -> Future[Any]:
-    """Run a call here: one without a time of its own need not be left behind, and handing it to a thread costs more than most calls do."""
-    future: Future[Any] = Future()
-    try:
-        future.set_result(call())
-    except Exception as error:
-        future.set_exception(error)
-    return future
-
-
-def _result(future: Future[Any], call: Callable[[], Any], deadline: float | None) -> Any:
-    """Return what a call on another thread answers, waiting no longer than its deadline."""
-    if deadline is None:
-        # No thread has taken it, and nothing limits the wait: it runs here rather than queue behind calls that may hang.
-        return call() if future.cancel() else future.result()
-    try:
-        return future.result(max(0.0, deadline - time.monotonic()))
-    finally:
-        future.cancel()

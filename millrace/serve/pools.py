@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 from millrace.serve.breakers import Breakers
+from millrace.serve.scoring import Scoring, cores
 
 _WORKERS = 16
 """How many calls of one depth run at a time."""
+
+_SCORING = -1
+"""The depth of what scores: it waits for nothing."""
 
 _Task: TypeAlias = "tuple[Future[Any], Callable[[], Any]]"
 
@@ -21,12 +27,17 @@ class Pools:
 
     The threads are daemons: one that hangs does not keep the process from ending.
 
+    Args:
+        share: Among how many processes the cores are shared, whose models score on several.
+
     Attributes:
         breakers: What is known of the health of who is called.
+        scoring: Has models score on several cores.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, share: int = 1) -> None:
         self.breakers = Breakers()
+        self.scoring = Scoring(max(1, cores() // share), partial(self.submit, _SCORING))
         self._pools: dict[int, _Pool] = {}
         self._is_open = True
         self._lock = threading.Lock()
@@ -39,7 +50,7 @@ class Pools:
                 future.cancel()
                 return future
             if depth not in self._pools:
-                self._pools[depth] = _Pool(f"attempt-{depth}")
+                self._pools[depth] = _Pool(f"attempt-{depth}" if depth != _SCORING else "scoring")
             self._pools[depth].add(future, call)
         return future
 
@@ -87,3 +98,24 @@ class _Pool:
     def close(self) -> None:
         for _ in range(self._threads):
             self._tasks.put(None)
+
+
+def ran(call: Callable[[], Any]) -> Future[Any]:
+    """Run a call here: one without a time of its own need not be left behind, and handing it to a thread costs more than most calls do."""
+    future: Future[Any] = Future()
+    try:
+        future.set_result(call())
+    except Exception as error:
+        future.set_exception(error)
+    return future
+
+
+def result(future: Future[Any], call: Callable[[], Any], deadline: float | None) -> Any:
+    """Return what a call on another thread answers, waiting no longer than its deadline."""
+    if deadline is None:
+        # No thread has taken it, and nothing limits the wait: it runs here rather than queue behind calls that may hang.
+        return call() if future.cancel() else future.result()
+    try:
+        return future.result(max(0.0, deadline - time.monotonic()))
+    finally:
+        future.cancel()

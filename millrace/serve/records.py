@@ -47,7 +47,7 @@ def records(
     lists = {name: _plain(d.rows[name][order]) for name in ("candidate", "source", "score", "propensity") if name in d.rows}
     per_request = {
         name: _plain(d.requests[name])
-        for name in ("id", "at", "policy", "arm", "arm_share", "action", "answer", "missed", "shadow", "release", "repeats")
+        for name in ("id", "at", "policy", "arm", "arm_share", "action", "answer", "missed", "shadow", "release", "repeats", "interleaved")
         if name in d.requests
     }
     out = []
@@ -73,6 +73,7 @@ def records(
                 missed=[*missed, *own.get("missed", ())],
                 shadow=own.get("shadow", []),
                 repeats=own.get("repeats", ""),
+                interleaved=own.get("interleaved"),
                 took_us=took_us,
                 taken=last - first,
                 candidate=lists["candidate"][first:end],

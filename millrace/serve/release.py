@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from typing import Any
 
 from millrace.decision import Policy, Scorer
@@ -21,12 +22,15 @@ from millrace.walk import digest
 
 log = logging.getLogger("millrace.serve")
 
+_MOST_READ = 100
+"""Versions of one model that are kept in memory."""
+
 SHADOWED = "shadowed"
 """The arm of a decision that a candidate was asked for as well, and did not answer."""
 
 
 class Versions:
-    """Loads versions from the registry, each once.
+    """Loads versions from the registry, each once, and keeps the latest hundred of each model.
 
     Attributes:
         ending: By id, the versions whose end was announced, as of the last `refresh`.
@@ -36,6 +40,7 @@ class Versions:
         self._loaded = loaded
         self._registry = registry
         self._versions: dict[str, Scorer] = {}
+        self._read_of: dict[str, deque[str]] = {}
         self._lock = threading.Lock()
         self.ending: dict[str, VersionRecord] = {}
 
@@ -47,9 +52,18 @@ class Versions:
     def _read(self, version: str) -> Scorer:
         with self._lock:
             if version not in self._versions:
-                model = self._loaded.models[self._registry.get(version).model]
-                self._versions[version] = model.learner.load(self._registry.folder(version))
+                name = self._registry.get(version).model
+                found = self._loaded.models[name].learner.load(self._registry.folder(version))
+                self._versions[version] = found
+                self._let_go(name, version)
             return self._versions[version]
+
+    def _let_go(self, model: str, version: str) -> None:
+        """Let go of the version of a model that was read longest ago, where many were read since: one that is updated has a lot of them."""
+        read = self._read_of.setdefault(model, deque())
+        read.append(version)
+        if len(read) > _MOST_READ:
+            del self._versions[read.popleft()]
 
     def refresh(self) -> None:
         """Read which versions are about to end.

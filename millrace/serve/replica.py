@@ -106,10 +106,19 @@ class Replica:
         owner: Takes records to the owner of the log; without one nothing can be logged. Closed with the replica.
         patient: Run without deadlines.
         seed: What every draw derives from: that of the engine, so that both draw alike.
+        share: Among how many processes this machine's cores are shared.
     """
 
     def __init__(
-        self, loaded: Loaded, home: Dwelling, view: PublishedView, owner: Taker | None = None, *, patient: bool = False, seed: int = 0
+        self,
+        loaded: Loaded,
+        home: Dwelling,
+        view: PublishedView,
+        owner: Taker | None = None,
+        *,
+        patient: bool = False,
+        seed: int = 0,
+        share: int = 1,
     ) -> None:
         self.loaded = loaded
         self.home = home
@@ -119,7 +128,7 @@ class Replica:
         self.versions = Versions(loaded, home.registry)
         self.failures: deque[tuple[str, str]] = deque(maxlen=MOST_FAILURES)
         self._seed = seed
-        self._pools = None if patient else Pools()
+        self._pools = None if patient else Pools(share)
         self._kept = recorded(loaded)
         self._sources = sources_of(loaded)
         self._memory = Memory(loaded)

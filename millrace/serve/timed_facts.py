@@ -72,6 +72,10 @@ class TimedFacts:
         """See `Facts.name`."""
         return self._facts.name(declaration)
 
+    def kept(self, experiment: Any) -> str:
+        """See `Facts.kept`."""
+        return self._facts.kept(experiment)
+
     def pinned(self, release: Mapping[Any, Any], named: str = "") -> TimedFacts:
         """See `Facts.pinned`."""
         return self._of(self._facts.pinned(release, named))
