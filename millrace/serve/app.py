@@ -21,7 +21,7 @@ Listen: TypeAlias = "Callable[[ASGIApp], Any]"
 """Makes the server of an application, listening."""
 
 _SWITCH_S = 0.0005
-"""How long a thread of Python keeps the others waiting, in seconds: a call goes through four of them, and each may meet one that computes."""
+"""How long one thread that computes keeps the others waiting, in seconds: a call goes through four of them."""
 
 BACKLOG = 1024
 """How many connections may wait to be taken."""
