@@ -202,6 +202,7 @@ class _Api:
         self.metrics.queued(self.batching.waiting, self._room.waiting)
         self.metrics.breaking(self.engine.breakers())
         self.metrics.rolled(self.engine.standing)
+        self.metrics.halting(self.engine.halt)
         used = self.engine.view.defaults_used.counts
         self.metrics.stood_in({self._names.get(column, column): times for column, times in used.items()})
         self.metrics.settle()

@@ -13,6 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from millrace.decision import Decision
 from millrace.serve.timing import MODEL, Spans, seconds
+from millrace.stores.halts import CHAMPION, FALLBACK, Halt
 from millrace.stores.standing import Standing
 
 _STAGE_SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
@@ -62,6 +63,7 @@ class Metrics:
         self.share = self._gauge(
             "millrace_release_share", "The share of requests that a release answers.", ["system", "release", "role"], "livemax"
         )
+        self.halted = self._gauge("millrace_halted", "Whether a halt is on, by who answers meanwhile.", ["system", "to"], "livemax")
         timed: Any = {**labels, "buckets": _STAGE_SECONDS}
         self.stages = Histogram("millrace_stage_seconds", "Time of a decision by stage.", ["system", "stage"], **timed)
         self.models = Histogram("millrace_model_seconds", "Time to score the rows of a batch, by model.", ["system", "model"], **timed)
@@ -153,6 +155,11 @@ class Metrics:
         if standing.champion is not None:
             shares[self._system, standing.champion, "champion"] = 1 - sum(shares.values())
         self._all(self.share, shares)
+
+    def halting(self, halt: Halt | None) -> None:
+        """Note the halt that the system is under, if there is one."""
+        for to in (CHAMPION, FALLBACK):
+            self.halted.labels(self._system, to).set(halt is not None and halt.to == to)
 
     def _all(self, gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> None:
         """Set a gauge to these values and no others: one that was told before and is not any more becomes 0."""

@@ -4,6 +4,7 @@ import pytest
 
 from millrace.serve.metrics import Metrics
 from millrace.serve.timing import Spans
+from millrace.stores.halts import Halt
 from millrace.stores.standing import Rollout, Standing
 
 
@@ -45,6 +46,16 @@ def test_release_that_no_longer_answers_has_no_share():
     metrics.rolled(Standing(system="shelf", champion="r2"))
     shares = {("r1", "champion"): 0.0, ("r2", "candidate"): 0.0, ("r2", "champion"): 1.0}
     assert told(metrics, "millrace_release_share") == shares
+
+
+def test_halt_is_told_until_somebody_resumes():
+    metrics = Metrics("shelf")
+    metrics.halting(None)
+    assert told(metrics, "millrace_halted") == {("champion",): 0.0, ("fallback",): 0.0}
+    metrics.halting(Halt(system="shelf", at=1, who="ann", why="prices", to="fallback"))
+    assert told(metrics, "millrace_halted") == {("champion",): 0.0, ("fallback",): 1.0}
+    metrics.halting(None)
+    assert told(metrics, "millrace_halted") == {("champion",): 0.0, ("fallback",): 0.0}
 
 
 def test_stages_are_counted_once_a_batch_or_call_however_many_wait_to_be_counted():
