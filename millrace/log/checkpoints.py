@@ -1,6 +1,6 @@
 """Checkpoints: what was committed is brought from the write-ahead log into the database by a thread of its own.
 
-SQLite does it within a commit, once the write-ahead log is long: that one commit then takes as long as a hundred others, and all wait for it.
+SQLite does it within a commit, once the write-ahead log is long: that commit takes as long as a hundred others, and all wait for it.
 """
 
 from __future__ import annotations

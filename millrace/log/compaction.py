@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from millrace.log import inbox, lake
 from millrace.log.codec import Codec
 from millrace.log.order import Part, Span
 from millrace.log.reading import unzipped
 from millrace.log.store import Store
+
+MOVED_BYTES = 32 * 2**20
+"""How long the bodies of records may be together that are moved at a time: meanwhile they take several times as much memory."""
+MERGED_BYTES = 256 * 2**20
+"""How large a file may be that others are merged into, unpacked: all of it is in memory meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Compacted:
     merged: int
 
 
-def compact(store: Store, slice_rows: int, fan_in: int) -> Compacted:
+def compact(store: Store, slice_rows: int, fan_in: int, moved_bytes: int = MOVED_BYTES, merged_bytes: int = MERGED_BYTES) -> Compacted:
     """Move all records of the inbox to the lake, then merge small files.
 
     Each step is complete in itself: files are on disk before the one transaction that makes them count and deletes the records they
@@ -30,21 +35,23 @@ def compact(store: Store, slice_rows: int, fan_in: int) -> Compacted:
 
     Args:
         store: The log's store.
-        slice_rows: How many records to move at a time: what is in memory, and what one transaction deletes.
+        slice_rows: How many records to move at a time: what one transaction deletes.
         fan_in: How many small files of a stream make a merge worth it.
+        moved_bytes: How long the bodies of records may be together that are moved at a time.
+        merged_bytes: How large a file may be that others are merged into.
     """
     with store.compacting:
         moved = 0
-        while step := _move(store, slice_rows):
+        while step := _move(store, slice_rows, moved_bytes):
             moved += step
-        merged = sum(_merge(store, codec, some) for codec in store.streams for some in _small(store, codec, fan_in))
+        merged = sum(_merge(store, codec, some) for codec in store.streams for some in _small(store, codec, fan_in, merged_bytes))
     return Compacted(moved, merged)
 
 
-def _move(store: Store, slice_rows: int) -> int:
+def _move(store: Store, slice_rows: int, most_bytes: int) -> int:
     names = [codec.name for codec in store.streams]
     with store.view() as db:
-        keys = inbox.first_keys(db, names, Span(), slice_rows)
+        keys = inbox.first_slice(db, names, slice_rows, most_bytes)
         if not keys:
             return 0
         found = {name: inbox.records(db, name, Span(until=keys[-1])) for name in names}
@@ -61,19 +68,34 @@ def _part(store: Store, codec: Codec, records: Sequence[inbox.Record]) -> Part:
     return lake.write_part(store.lake, codec, {**record, **codec.stored(bodies)})
 
 
-def _small(store: Store, codec: Codec, fan_in: int) -> Iterator[list[Part]]:
+def _small(store: Store, codec: Codec, fan_in: int, most_bytes: int) -> Iterator[list[Part]]:
     """Yield groups of at least `fan_in` parts of a stream to merge: with the same columns, each at most half full, together one part."""
     with store.view() as db:
         small = [part for part in inbox.parts(db) if part.stream == codec.name and 2 * part.rows <= codec.part_rows]
     if len(small) < fan_in:
         return
-    alike: dict[str, list[list[Part]]] = defaultdict(lambda: [[]])
+    alike: dict[str, list[_Group]] = defaultdict(lambda: [_Group()])
     for part in small:  # by `known`, so that a merged file covers a short time
-        groups = alike[lake.schema(store.lake, part)]
-        if sum(one.rows for one in groups[-1]) + part.rows > codec.part_rows:
-            groups.append([])
-        groups[-1].append(part)
-    yield from (group for groups in alike.values() for group in groups if len(group) >= fan_in)
+        columns, length = lake.shape(store.lake, part)
+        if 2 * length > most_bytes:
+            continue
+        group = alike[columns][-1]
+        if group.rows + part.rows > codec.part_rows or group.length + length > most_bytes:
+            alike[columns].append(group := _Group())
+        group.add(part, length)
+    yield from (group.parts for groups in alike.values() for group in groups if len(group.parts) >= fan_in)
+
+
+@dataclass
+class _Group:
+    parts: list[Part] = field(default_factory=list)
+    rows: int = 0
+    length: int = 0
+
+    def add(self, part: Part, length: int) -> None:
+        self.parts.append(part)
+        self.rows += part.rows
+        self.length += length
 
 
 def _merge(store: Store, codec: Codec, parts: Sequence[Part]) -> int:

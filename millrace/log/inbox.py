@@ -123,6 +123,16 @@ def records(db: sqlite3.Connection, stream: str, span: Span) -> list[Record]:
     ).fetchall()
 
 
+def first_slice(db: sqlite3.Connection, streams: Collection[str], n: int, most_bytes: int) -> list[Key]:
+    """Return the keys of the first records of some streams, in their order: as many as fit, `n` at most, and one at least."""
+    return db.execute(
+        "SELECT known, position FROM (SELECT known, position, sum(size) OVER (ORDER BY position) - size AS before"
+        " FROM (SELECT known, position, length(body) AS size FROM inbox WHERE stream IN (SELECT value FROM json_each(?))"
+        " ORDER BY position LIMIT ?)) WHERE before < ? ORDER BY position",
+        (_json(sorted(streams)), n, most_bytes),
+    ).fetchall()
+
+
 def first_keys(db: sqlite3.Connection, streams: Collection[str], span: Span, n: int) -> list[Key]:
     """Return the keys of the first `n` records of some streams in a span, in their order."""
     low, high = _positions(db, span)

@@ -161,10 +161,14 @@ def _rows(
     return {name: rows[name] if name in rows else codec.missing(name, len(table)) for name in fields}
 
 
-def schema(lake: Path, part: Part) -> str:
-    """Return the columns of a part's file with their types: parts merge when these are equal, so that no column is lost."""
+def shape(lake: Path, part: Part) -> tuple[str, int]:
+    """Return the columns of a part's file with their types, and its length in bytes once unpacked.
+
+    Parts merge when their columns are equal, so that no column is lost.
+    """
     with _opened(lake / part.file) as file:
-        return file.schema_arrow.to_string(show_field_metadata=False, show_schema_metadata=False)
+        columns = file.schema_arrow.to_string(show_field_metadata=False, show_schema_metadata=False)
+        return columns, sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
 
 
 def merge(lake: Path, codec: Codec, parts: Sequence[Part]) -> Part:

@@ -82,7 +82,7 @@ class Engine:
         """Install what the releases say now; return whether anything changed."""
         with self._reloading:  # so that nobody installs what he read before another one did
             home, held = self.home, (self.standing, self._installed)
-            now = current(self.loaded, home.releases, home.halts, self.versions, *held)
+            now = current(self.loaded, home, self.versions, *held)
             changed = now.differs(self.standing, self.halt)
             with self._arrivals.lock:
                 self.standing, self.halt, self._policy, self._installed = now.standing, now.halt, now.policy, now.installed
@@ -182,7 +182,8 @@ class Engine:
         """Save the view, so that the next start replays only what came since."""
         with self._arrivals.reading():
             self._arrivals.watermark()
-            self.home.save(self.view)
+            save = self.home.saving(self.view)
+        save()  # nobody waits for the disk
 
     def forget(self, who: Who, progress: Progress = lambda _said, _done, _all: None) -> Tombstone | None:
         """Remove somebody from the log, everything made of it and the view; until it is done, nothing is decided or taken in.

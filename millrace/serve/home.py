@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from millrace.loaded import Loaded
 from millrace.log.log import Log
 from millrace.stores.audit import Audit
 from millrace.stores.database import Database, open_database
+from millrace.stores.experiments import Experiments
 from millrace.stores.halts import Halts
 from millrace.stores.journal import Journal
 from millrace.stores.registry import Registry
@@ -47,6 +49,7 @@ class Home:
         self.journal = Journal(self.database)
         self.audit = Audit(self.database)
         self.halts = Halts(folder)
+        self.experiments = Experiments(self.database)
         self.tombstones = Tombstones(folder)
         self.spills = Spills(folder)
         self._snapshots = Snapshots(folder / "snapshots" / loaded.name)
@@ -89,9 +92,10 @@ class Home:
             for batch in self.log.replay(after_position=after, known_until=until, streams=view.plan.streams, fields=read):
                 view.apply(batch)
 
-    def save(self, view: OnlineView) -> None:
-        """Save a view, so that the next start replays only what came since."""
-        self._snapshots.save(snapshot(view), {"position": view.position})
+    def saving(self, view: OnlineView) -> Callable[[], object]:
+        """Return what saves a view as it stands now, so that the next start replays only what came since. It is copied: it may go on."""
+        taken, position = {name: column.copy() for name, column in snapshot(view).items()}, view.position
+        return lambda: self._snapshots.save(taken, {"position": position})
 
     def drop_snapshots(self) -> None:
         """Remove the snapshots of every system that was ever served from here: views are rebuilt from the log."""
@@ -115,6 +119,7 @@ class Outpost:
         registry: The versions in it.
         releases: The releases in it.
         halts: The halts in it.
+        experiments: The experiments on record in it.
     """
 
     log: Any
@@ -122,12 +127,13 @@ class Outpost:
     registry: Registry
     releases: Releases
     halts: Halts
+    experiments: Experiments
 
     @classmethod
     def at(cls, folder: Path, log: Any) -> Outpost:
         """Open the copy in a folder."""
         database = open_database(folder)
-        return cls(log, database, Registry(database, folder), Releases(database), Halts(folder))
+        return cls(log, database, Registry(database, folder), Releases(database), Halts(folder), Experiments(database))
 
     def close(self) -> None:
         """Let go of the database."""

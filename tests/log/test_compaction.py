@@ -9,7 +9,7 @@ import pytest
 from millrace.decision import Decision
 from millrace.errors import Unavailable
 from millrace.log import inbox, lake
-from millrace.log.compaction import Compacted
+from millrace.log.compaction import Compacted, compact
 from millrace.log.log import Log
 from tests.log import evolved
 from tests.log.world import NOON, STREAMS, Refresh, Viewer, Watch, decision, history, ids, refresh, same, watch, watches
@@ -48,6 +48,35 @@ def test_reading_is_the_same_before_and_after(log, slice_rows):
     assert equal(before, contents(log))
     assert (counts, top) == (log.counts(), (log.position, log.last_known))
     assert waiting(log) == 0
+
+
+def test_long_records_move_a_few_at_a_time_and_one_at_least(log):
+    for n in range(8):
+        log.append([refresh(f"r{n}"), decision(f"r{n}", *(f"candidate {one}" for one in range(300)), taken=1)], NOON + 100 * n)
+    before = contents(log)
+    with log.store.view() as db:
+        keys = [(known, position) for known, position in db.execute("SELECT known, position FROM inbox ORDER BY position")]
+        sizes = [size for (size,) in db.execute("SELECT length(body) FROM inbox ORDER BY position")]
+        names = [codec.name for codec in log.store.streams]
+        for most in (1, sum(sizes[:3]), sum(sizes[:3]) + 1, sum(sizes)):
+            expected = [key for place, key in enumerate(keys) if sum(sizes[:place]) < most]
+            assert inbox.first_slice(db, names, 100, most) == expected
+            assert inbox.first_slice(db, names, 2, most) == expected[:2]
+    assert compact(log.store, 100, 10**6, moved_bytes=1) == Compacted(moved=16, merged=0)
+    assert len(parts(log)) == 16
+    assert equal(before, contents(log))
+
+
+def test_files_merge_while_what_they_become_stays_small_enough_for_memory(log):
+    for n in range(8):
+        log.append([decision(f"r{n}", *(f"candidate {one}" for one in range(300)), taken=1)], NOON + 100 * n)
+        log.compact(fan_in=10**6)
+    before, length = contents(log), lake.shape(log.store.lake, parts(log)[0])[1]
+    compact(log.store, 100, 2, merged_bytes=length)
+    assert len(parts(log)) == 8
+    compact(log.store, 100, 2, merged_bytes=4 * length + length // 2)
+    assert [part.rows for part in parts(log)] == [4, 4]
+    assert equal(before, contents(log))
 
 
 def test_merging_is_the_same_again_with_fewer_files(log):

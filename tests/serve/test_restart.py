@@ -25,7 +25,7 @@ def test_restart_from_a_snapshot_and_from_nothing_give_the_same_view(tmp_path: P
         watermark = engine.clock.now() + SECOND // 2
         expected = everything(engine, watermark)
         position = engine.view.position
-        engine.home.save(engine.view)
+        engine.home.saving(engine.view)()
     assert kept
     for is_from_nothing in (False, True):
         if is_from_nothing:
@@ -88,3 +88,18 @@ def test_reopened_empty_log_is_empty(tmp_path: Path) -> None:
     for _ in range(2):
         with running(tmp_path, now=wall) as engine:
             assert (engine.view.position, engine.home.log.position) == (-1, 0)
+
+
+def test_snapshot_is_of_when_it_was_taken_whatever_is_applied_before_it_is_written(tmp_path: Path) -> None:
+    with running(tmp_path) as engine:
+        engine.ingest([use_named(engine, f"u{n}") for n in range(5)])
+        save, position = engine.home.saving(engine.view), engine.view.position
+        engine.ingest([use_named(engine, f"u{5 + n}") for n in range(7)])
+        save()
+        plan, watermark = engine.loaded.plan, engine.clock.now()
+        then, after = engine.home.view(plan)
+        assert (then.position, after) == (position, position)
+        used = plan.reads["count(Use) per (Item) over ever"].aggregate
+        now = engine.home.caught_up(plan)
+        assert then.top(used, 10, watermark)[1].sum() == 5
+        assert now.top(used, 10, watermark)[1].sum() == engine.view.top(used, 10, watermark)[1].sum() == 12

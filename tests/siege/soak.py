@@ -28,6 +28,8 @@ from tests.siege.shots import valid
 from tests.siege.test_chaos import stock
 
 CALLERS, PAUSE_S, SAMPLE_S = 3, 0.02, 1.0
+WARM = 0.4
+"""What part of the time is left out: until the first compaction, after ten minutes, the memory that it uses anew was not asked for yet."""
 BLOCKS = 20
 """Into how many means the samples are gathered: neighbours are alike, means of many are nearly independent."""
 MOST_CACHED = 64 * 2**20
@@ -87,13 +89,15 @@ def slope(seconds: np.ndarray, values: np.ndarray) -> tuple[float, float]:
 def verdict(tally: Tally) -> bool:
     """Print what was found, and return whether nothing grows."""
     seconds, memory, files, threads = np.array(tally.samples).T
-    late = seconds > seconds[-1] / 5
+    late = seconds > seconds[-1] * WARM
     per_s, half = slope(seconds[late], memory[late])
     scale = 3600 / 2**20
     is_flat = per_s - half <= 0 or (per_s + half) * scale < MOST_MIB_AN_HOUR
     grew = {name: _grew(of[late]) for name, of in (("files", files), ("threads", threads))}
     bad = {status: n for status, n in tally.answered.items() if status not in (200, 429, 503)}
     by_hour = f"{per_s * scale:+.1f} ± {half * scale:.1f} MiB an hour (95 %)"
+    course = [f"{part.mean() / 2**20:.0f}" for part in np.array_split(memory, BLOCKS)]
+    print(f"memory beside the cache of the log, in MiB, a mean for each twentieth of the time: {' '.join(course)}")
     print(f"memory beside the cache of the log: {memory[late][0] / 2**20:.0f} to {memory[-1] / 2**20:.0f} MiB: {by_hour}")
     print(f"files {files[late].min():.0f} to {files[late].max():.0f}, threads {threads[late].min():.0f} to {threads[late].max():.0f}")
     print(f"answered {dict(sorted(tally.answered.items()))}")
