@@ -1,75 +1,87 @@
-"""What another policy would have earned, judged on decisions that were logged with their propensities.
+"""What another policy would have earned, judged on choices that were logged with their propensities: by weights alone.
 
-All estimators here need support: whatever the target would do, the logging policy must have done with some chance. Rows that prove the
-opposite (no propensity) are refused. A target that often does what was hardly ever tried is seen in the effective sample size: below some
-hundreds, do not believe the estimate.
+All estimators here need support: whatever the target would do, the logging policy must have done with some chance. A log that proves the
+opposite (no propensity, weights that do not average 1), or that a handful of heavy weights would decide, is refused.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.evaluation.inputs import finite, numbers, shares
+from millrace.evaluation.judged import judged, ones
+from millrace.evaluation.judging import Judging, PolicyValue
+from millrace.evaluation.logged_choices import Choices
+from millrace.evaluation.overlap import cautions, overlap, refuse_without_support
 from millrace.types import Array
 
-
-@dataclass(frozen=True)
-class PolicyValue:
-    """An estimate of a target policy's mean reward per decision.
-
-    Attributes:
-        value: The estimate, in the reward's unit.
-        standard_error: How far chance moves it; NaN for a single decision.
-        effective_sample_size: How many decisions of the target policy itself the logged ones are worth, about.
-        n: How many logged decisions it rests on.
-    """
-
-    value: float
-    standard_error: float
-    effective_sample_size: float
-    n: int
-
-    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Return a two-sided interval by the normal approximation, which needs a large effective sample size."""
-        half = NormalDist().inv_cdf(0.5 + confidence / 2) * self.standard_error
-        return self.value - half, self.value + half
+_DEFAULT = Judging()
 
 
-def ips(reward: Any, propensity: Any, target: Any, *, clip: float | None = None) -> PolicyValue:
+def ips(
+    reward: Any,
+    propensity: Any,
+    target: Any,
+    *,
+    clip: float | None = None,
+    unit: Any = None,
+    untried: Any = None,
+    how: Judging = _DEFAULT,
+) -> PolicyValue:
     """Estimate a target policy's mean reward by inverse propensity scoring.
 
     Each logged reward is weighted by how much more often the target would have taken that action. Unbiased, but a few heavy weights can
-    carry the estimate. `clip` caps the weights: less variance, and for rewards of 0 or more a value that is too low.
+    carry the estimate. `clip` caps the weights: less variance, and for rewards of 0 or more a value that is too low. By how much it can
+    be off is stated: with rewards in [a, b] the truth exceeds what is estimated by between a·c and b·c, where c is the mean of the weight
+    that was cut off.
 
     Args:
         reward: Outcome of each logged action, in the metric's unit. Shape (n,).
         propensity: Probability of that action under the logging policy, in (0, 1]. Shape (n,).
         target: Probability of it under the target policy, in [0, 1]. Shape (n,).
-        clip: The greatest weight a decision may have; None for no limit.
+        clip: The greatest weight a choice may have; None for no limit.
+        unit: Whose choice each is, where somebody makes several: intervals are over units. Shape (n,).
+        untried: The share of the target's probability at each choice that lies on actions of propensity 0, in [0, 1]. Shape (n,).
+        how: The interval, and what is refused.
 
     Raises:
-        BadInput: A reward is missing, a propensity missing or not above 0, a probability out of range, or the cap not above 0.
+        BadInput: A reward is missing, a probability out of range, or the cap not above 0.
+        Refused: A propensity is missing or not above 0, or the log cannot say anything of this target; `reason` says which.
 
     Source: Horvitz & Thompson (1952), A Generalization of Sampling Without Replacement from a Finite Universe; clipping: Ionides (2008),
     Truncated Importance Sampling.
 
-    >>> ips([1.0, 0.0], [0.5, 0.5], [1.0, 0.0]).value
-    1.0
+    >>> found = ips([1.0, 0.0] * 20, [0.5, 0.5] * 20, [0.75, 0.25] * 20)
+    >>> found.value, found.effective_sample_size
+    (0.75, 32.0)
     """
-    reward, weight = _weighted(reward, propensity, target)
-    if clip is not None:
-        if not clip > 0:
-            raise BadInput(f"clip={clip!r}: the greatest weight must be above 0", field="clip")
-        weight = np.minimum(weight, clip)
-    return _mean(weight * reward, weight)
+    choices = Choices.of(reward, propensity, target, unit, untried)
+    return weighted("ips" if clip is None else "clipped ips", choices, how, clip)
 
 
-def snips(reward: Any, propensity: Any, target: Any) -> PolicyValue:
+def weighted(name: str, choices: Choices, how: Judging, clip: float | None = None) -> PolicyValue:
+    """Return the mean of weighted rewards: `ips` of choices whose weights are known."""
+    used = clipped(choices.weight, clip)
+    seen = overlap(choices, used)
+    refuse_without_support(seen, how)
+    return judged(
+        name,
+        [(used * choices.reward, ones(choices))],
+        choices,
+        how,
+        seen=seen,
+        heaviest=clip,
+        span=lambda most, least, greatest: most * (max(greatest, 0.0) - min(least, 0.0)),
+        bias=hidden(choices.weight - used, how) if clip is not None else None,
+        cautions=cautions(seen, choices),
+    )
+
+
+def snips(
+    reward: Any, propensity: Any, target: Any, *, clip: float | None = None, unit: Any = None, untried: Any = None, how: Judging = _DEFAULT
+) -> PolicyValue:
     """Estimate a target policy's mean reward by self-normalised inverse propensity scoring.
 
     The weights of `ips`, scaled to sum to one. Biased when decisions are few, consistent, and never outside the range of the rewards seen.
@@ -78,71 +90,74 @@ def snips(reward: Any, propensity: Any, target: Any) -> PolicyValue:
         reward: Outcome of each logged action, in the metric's unit. Shape (n,).
         propensity: Probability of that action under the logging policy, in (0, 1]. Shape (n,).
         target: Probability of it under the target policy, in [0, 1]. Shape (n,).
+        clip: The greatest weight a choice may have before they are scaled; None for no limit.
+        unit: As for `ips`.
+        untried: As for `ips`.
+        how: The interval, and what is refused.
 
     Raises:
-        BadInput: As for `ips`, and when the target never takes a logged action.
+        BadInput: As for `ips`.
+        Refused: As for `ips`.
 
     Source: Swaminathan & Joachims (2015), The Self-Normalized Estimator for Counterfactual Learning.
 
-    >>> snips([1.0, 0.0], [0.5, 0.5], [1.0, 0.0]).value
-    1.0
+    >>> snips([1.0, 0.0] * 20, [0.5, 0.25] * 20, [0.5, 0.25] * 20).value
+    0.5
     """
-    reward, weight = _weighted(reward, propensity, target)
-    total = weight.sum()
-    if total == 0:
-        raise BadInput("target is 0 in every row: it never takes a logged action, so the log says nothing about it", field="target")
-    value = weight @ reward / total
-    error = np.sqrt(np.square(weight * (reward - value)).sum()) / total if len(reward) > 1 else np.nan
-    return PolicyValue(float(value), float(error), _worth(weight), len(reward))
+    return self_normalised("snips", Choices.of(reward, propensity, target, unit, untried), how, clip)
 
 
-def doubly_robust(reward: Any, propensity: Any, target: Any, *, predicted: Any, expected: Any) -> PolicyValue:
-    """Estimate a target policy's mean reward from a reward model whose errors are corrected by inverse propensity scoring.
+def self_normalised(name: str, choices: Choices, how: Judging, clip: float | None = None) -> PolicyValue:
+    """Return the weighted mean of rewards: `snips` of choices whose weights are known."""
+    used = clipped(choices.weight, clip)
+    seen = overlap(choices, used)
+    refuse_without_support(seen, how)
+    return judged(name, [(used * choices.reward, used)], choices, how, seen=seen, cautions=cautions(seen, choices))
 
-    Right when either the model or the propensities are, and less noisy than `ips` when the model is good. Predict with a model that was
-    not trained on these decisions.
+
+def gain(reward: Any, propensity: Any, target: Any, *, unit: Any = None, untried: Any = None, how: Judging = _DEFAULT) -> PolicyValue:
+    """Estimate how much more a target policy earns per choice than what logged them did: `snips` less the mean of the rewards.
+
+    Both rest on the same choices and rise and fall together, so the interval is narrower than two intervals beside each other.
 
     Args:
         reward: Outcome of each logged action, in the metric's unit. Shape (n,).
         propensity: Probability of that action under the logging policy, in (0, 1]. Shape (n,).
         target: Probability of it under the target policy, in [0, 1]. Shape (n,).
-        predicted: The model's reward for the logged action. Shape (n,).
-        expected: The model's reward averaged over the actions the target would take. Shape (n,).
+        unit: As for `ips`.
+        untried: As for `ips`.
+        how: The interval, and what is refused.
 
     Raises:
-        BadInput: As for `ips`, and when a prediction is missing.
+        BadInput: As for `ips`.
+        Refused: As for `ips`.
 
-    Source: Dudík, Langford & Li (2011), Doubly Robust Policy Evaluation and Learning.
-
-    >>> doubly_robust([1.0, 0.0], [0.5, 0.5], [1.0, 0.0], predicted=[0.8, 0.1], expected=[0.8, 0.8]).value
-    1.0
+    >>> gain([1.0, 0.0] * 20, [0.5, 0.5] * 20, [0.75, 0.25] * 20).value
+    0.25
     """
-    reward, weight = _weighted(reward, propensity, target)
-    predicted, expected = finite("predicted", predicted, len(reward)), finite("expected", expected, len(reward))
-    return _mean(expected + weight * (reward - predicted), weight)
+    choices = Choices.of(reward, propensity, target, unit, untried)
+    seen = overlap(choices)
+    refuse_without_support(seen, how)
+    terms = [(choices.weight * choices.reward, choices.weight), (-choices.reward, ones(choices))]
+    return judged("gain", terms, choices, how, seen=seen, cautions=cautions(seen, choices))
 
 
-def _weighted(reward: Any, propensity: Any, target: Any) -> tuple[Array, Array]:
-    """Return the rewards, and how much more often the target takes each logged action."""
-    reward = finite("reward", reward)
-    propensity = np.asarray(propensity, dtype=np.float64)
-    unknown = int((~(propensity > 0)).sum())
-    if unknown:
-        raise BadInput(
-            f"propensity is missing or not above 0 in {unknown} of {propensity.size} rows: nobody can say what was left out there; "
-            f"use decisions whose chooser drew by chance and logged it",
-            field="propensity",
-        )
-    propensity = numbers("propensity", propensity, len(reward), high=1.0)
-    return reward, shares("target", target, len(reward)) / propensity
+def clipped(weight: Array, clip: float | None) -> Array:
+    """Return weights with none above a cap.
+
+    Raises:
+        BadInput: The cap is not above 0.
+    """
+    if clip is None:
+        return weight
+    if not clip > 0:
+        raise BadInput(f"clip={clip!r}: the greatest weight must be above 0", field="clip")
+    return np.minimum(weight, clip)
 
 
-def _mean(values: Array, weight: Array) -> PolicyValue:
-    n = len(values)
-    error = values.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
-    return PolicyValue(float(values.mean()), float(error), _worth(weight), n)
-
-
-def _worth(weight: Array) -> float:
-    squared = np.square(weight).sum()
-    return float(weight.sum() ** 2 / squared) if squared > 0 else 0.0
+def hidden(cut: Array, how: Judging) -> tuple[float, float] | None:
+    """Return between which numbers the reward lies that cutting so much weight hides; None where rewards have no bounds."""
+    if how.rewards is None:
+        return None
+    lost = float(cut.mean())
+    return how.rewards[0] * lost, how.rewards[1] * lost

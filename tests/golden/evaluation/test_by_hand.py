@@ -4,7 +4,7 @@ from math import log, log2
 
 import pytest
 
-from millrace.evaluation import calibration, classification, off_policy, ranking
+from millrace.evaluation import calibration, classification, ranking
 
 # One decision of five candidates, best score first: gains 3, 0, 2, 0, 1.
 SCORE, GAIN, GROUP = [5, 4, 3, 2, 1], [3, 0, 2, 0, 1], [0] * 5
@@ -46,13 +46,3 @@ def test_calibration():
     spread = 0.24 * 5 / 4 / 5  # the unbiased variance of five labels of which two, or three, are 1, over five
     assert calibration.calibration_error(score, label, bins=2) == pytest.approx(max(0.0, (0.04 + 0.01) / 2 - spread) ** 0.5)
     assert calibration.calibration_ratio(score, label) == pytest.approx(5 / 4.5)
-
-
-def test_off_policy():
-    reward, propensity, target = [1.0, 0.0, 2.0], [0.5, 0.25, 0.8], [0.25, 0.75, 0.8]  # weights 1/2, 3 and 1
-    assert off_policy.ips(reward, propensity, target).value == pytest.approx((0.5 + 0 + 2) / 3)
-    assert off_policy.ips(reward, propensity, target, clip=0.75).value == pytest.approx((0.5 + 0 + 1.5) / 3)
-    assert off_policy.snips(reward, propensity, target).value == pytest.approx((0.5 + 0 + 2) / 4.5)
-    assert off_policy.snips(reward, propensity, target).effective_sample_size == pytest.approx(4.5**2 / (0.25 + 9 + 1))
-    robust = off_policy.doubly_robust(reward, propensity, target, predicted=[1, 1, 1], expected=[0.5, 0.5, 0.5])
-    assert robust.value == pytest.approx(0.5 + (0.5 * 0 + 3 * -1 + 1 * 1) / 3)
