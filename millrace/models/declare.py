@@ -126,6 +126,9 @@ class Model:
         examples: `Decided()`, `Pairs(...)` or `Judged(...)`.
         position: Whether the place a row was shown at is learned beside its features. Rows are then scored as if all stood in the best
             place, so that what was shown low, and looked at less, is not held against a candidate.
+        updates: How often what it believes follows the log, such as "1m", for learners that hold a belief (`BetaBelief`, `LinearBelief`
+            and so on). It is fitted anew on all outcomes known by then and serves at once, with neither a gate nor a rollout; before the
+            first time, what the learner believes of nothing serves. None leaves it to `Retrain`, as other models are.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -133,6 +136,7 @@ class Model:
     learner: Any
     examples: Decided | Pairs | Judged
     position: bool
+    updates: str | None
 
     def __init__(
         self,
@@ -141,6 +145,7 @@ class Model:
         features: Any = (),
         examples: Decided | Pairs | Judged | None = None,
         position: bool = False,
+        updates: str | None = None,
     ) -> None:
         flat = tuple(flatten(features))
         for one in outcomes:
@@ -160,7 +165,13 @@ class Model:
             raise DeclarationError(f"Model(): features= lists {twice} twice; list it once")
         if position and not isinstance(examples or Decided(), Decided):
             raise DeclarationError("Model(position=True): only decided rows were shown at a place; drop position= or examples=")
+        if updates is not None:
+            micros(updates)
+            if not hasattr(learner, "untaught"):
+                said = f"Model(learner={brief(learner)}, updates={updates!r})"
+                raise DeclarationError(f"{said}: it holds no belief to be kept up; drop updates=, or use one such as BetaBelief()")
         settings = {"position": position, "outcomes": outcomes, "features": flat, "learner": learner, "examples": examples or Decided()}
+        settings["updates"] = updates
         for name, value in settings.items():
             object.__setattr__(self, name, value)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from millrace.decision import Decisions, Facts, Policy, merge
 from millrace.errors import DeclarationError, brief
+from millrace.policy.assignment import Assignment, TimeSlot, assignment, units_of
 from millrace.schema import Field
 from millrace.types import Array, Columns, micros, objects, size, take
 
@@ -44,51 +45,70 @@ class Experiment:
     """Sends each unit to one of several policies, always the same one, by its share.
 
     Args:
-        arms: A policy per arm name.
-        unit: The request's field that is assigned: `Refresh.viewer`.
+        arms: A policy per arm name, the control's first: it also answers whoever is in no arm.
+        unit: What is assigned: a field of the request, as `Refresh.viewer`, or a `TimeSlot`.
         shares: The share of each arm, adding up to 1; equal when not given.
+        layer: What it shares with experiments of other systems that must not meet it: each uses a `part` of the layer.
+        part: From where to where in the layer, within 0 and 1.
+        ramp: The share of its part that is used, or shares that grow, by the day or instant from which on they hold. Who is outside is
+            recorded as `outside`; nobody who is in an arm ever leaves it.
+        holdout: The share of units that gets the control and is in no comparison: recorded as `holdout`. It is the same in all of a layer.
+        overrides: By arm, ids of units that get it whatever is drawn, for tests: recorded as `override/<arm>`, in no comparison.
+        scorecard: What it is read by: a `Scorecard`.
     """
 
     arms: tuple[tuple[str, Policy], ...]
     unit: Any
-    shares: tuple[float, ...]
+    assignment: Assignment
+    scorecard: Any
 
-    def __init__(self, arms: Mapping[str, Policy], *, unit: Any, shares: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        arms: Mapping[str, Policy],
+        *,
+        unit: Any,
+        shares: Sequence[float] | None = None,
+        layer: str = "",
+        part: tuple[float, float] = (0.0, 1.0),
+        ramp: Mapping[str, float] | float | None = None,
+        holdout: float = 0.0,
+        overrides: Mapping[str, Sequence[str]] | None = None,
+        scorecard: Any = None,
+    ) -> None:
         if len(arms) < 2:
             raise DeclarationError(f"Experiment({sorted(arms)}): compare at least two arms")
         for name, policy in arms.items():
             _check_policy(f"Experiment({name!r}: ", policy)
-        if not isinstance(unit, Field):
+        if not isinstance(unit, Field | TimeSlot):
             raise DeclarationError(f"Experiment(unit={brief(unit)}): not a field; name what is assigned, such as Refresh.viewer")
-        shares = tuple(float(share) for share in shares) if shares is not None else (1 / len(arms),) * len(arms)
-        if len(shares) != len(arms) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
-            raise DeclarationError(f"Experiment(shares={shares}): give each of the {len(arms)} arms a share; together they make 1")
-        for name, value in {"arms": tuple(arms.items()), "unit": unit, "shares": shares}.items():
+        made = assignment(tuple(arms), shares, layer, part, ramp, holdout, overrides)
+        for name, value in {"arms": tuple(arms.items()), "unit": unit, "assignment": made, "scorecard": scorecard}.items():
             object.__setattr__(self, name, value)
 
     def assign(self, requests: Columns, facts: Facts) -> Array:
-        """Return the position of each request's arm."""
-        draw = facts.chance(facts.name(self), requests[self.unit.name])
-        return np.minimum(np.searchsorted(np.cumsum(self.shares), draw, side="right"), len(self.arms) - 1)
+        """Return the position of what each request gets, in `assignment.labels`: the arms come first."""
+        units = units_of(self.unit, requests)
+        return self.assignment.assign(units, requests.get("at", np.zeros(len(units))), facts.name(self), facts.chance, facts.kept(self))
 
     def decide(self, requests: Columns, facts: Facts) -> Decisions:
         """Return each request's decision by its arm's policy, with `arm` and `arm_share` recorded."""
         assigned = self.assign(requests, facts)
         parts = []
-        for position, (name, policy) in enumerate(self.arms):
+        for position, name in enumerate(self.assignment.labels):
             mine = np.flatnonzero(assigned == position)
             if mine.size:
-                known = facts.apart()
-                decided = policy.decide(take(requests, mine), known)
-                parts.append((mine, _in_arm(_missing(decided, [known.missed] * mine.size), name, self.shares[position])))
+                asked, known = take(requests, mine), facts.apart()
+                decided = self.arms[self.assignment.answers(position)][1].decide(asked, known)
+                share = self.assignment.share(position, asked["at"])
+                parts.append((mine, _in_arm(_missing(decided, [known.missed] * mine.size), name, share)))
         return merge(parts, size(requests))
 
 
-def _in_arm(d: Decisions, name: str, share: float) -> Decisions:
+def _in_arm(d: Decisions, name: str, share: Array) -> Decisions:
     """Record an arm; an experiment within an arm is named after both, and the shares multiply."""
     n = size(d.requests)
     if "arm" not in d.requests:
-        return d.with_requests(arm=np.full(n, name, dtype=object), arm_share=np.full(n, share))
+        return d.with_requests(arm=np.full(n, name, dtype=object), arm_share=share)
     named = objects(f"{name}/{inner}" if inner else name for inner in d.requests["arm"].tolist())
     return d.with_requests(arm=named, arm_share=d.requests["arm_share"] * share)
 
