@@ -12,16 +12,23 @@ from millrace.features.encoded import encoded, similar
 from millrace.features.encoders import Encoder, Hashing, Onnx, Tfidf
 from millrace.guards.guardrails import ActionShares, FairnessGap, Latency, Miscalibration, Misses, Reward, Scores
 from millrace.models.affinity import affinity
+from millrace.models.beta_belief import BetaBelief
 from millrace.models.calibrated import Calibrated
 from millrace.models.declare import Decided, Judged, Model, Pairs, outcome
 from millrace.models.distilled import Distilled
 from millrace.models.factorization import ALS
 from millrace.models.gradient_boosting import GradientBoosting
+from millrace.models.linear_belief import LinearBelief
 from millrace.models.logistic import Logistic
+from millrace.models.logistic_belief import LogisticBelief
+from millrace.models.normal_belief import NormalBelief
 from millrace.models.perceptron import Perceptron
 from millrace.monitors.declare import Calibration, Drift, Freshness, drop
 from millrace.policy.act import Act, Cost, Precision
+from millrace.policy.assignment import TimeSlot
+from millrace.policy.bandits import UCB, UCB1, EpsilonGreedy, Thompson, TopTwo
 from millrace.policy.cached import Cached
+from millrace.policy.interleave import Interleave
 from millrace.policy.pipeline import Pipeline
 from millrace.policy.sources import Arms, Factorized, Fresh, Itself, Trending
 from millrace.policy.stages import NoRepeats, Rules, Weigh
@@ -36,11 +43,14 @@ __version__ = VERSION
 
 __all__ = [
     "ALS",
+    "UCB",
+    "UCB1",
     "Act",
     "ActionShares",
     "Arms",
     "Array",
     "AtMost",
+    "BetaBelief",
     "Cached",
     "Calibrated",
     "Calibration",
@@ -51,6 +61,7 @@ __all__ = [
     "Drift",
     "Encoder",
     "Entity",
+    "EpsilonGreedy",
     "Event",
     "Experiment",
     "Factorized",
@@ -60,15 +71,19 @@ __all__ = [
     "Freshness",
     "GradientBoosting",
     "Hashing",
+    "Interleave",
     "Itself",
     "Judged",
     "Latency",
+    "LinearBelief",
     "Logistic",
+    "LogisticBelief",
     "MillraceError",
     "Miscalibration",
     "Misses",
     "Model",
     "NoRepeats",
+    "NormalBelief",
     "NotWorse",
     "Onnx",
     "Pairs",
@@ -87,7 +102,10 @@ __all__ = [
     "Shown",
     "System",
     "Tfidf",
+    "Thompson",
+    "TimeSlot",
     "Top",
+    "TopTwo",
     "Trending",
     "Weigh",
     "affinity",

@@ -14,6 +14,8 @@ from millrace.types import Array, Columns, blank, runs, size, stack, take
 NOT_TAKEN = -1
 """The rank of a candidate that was considered and not taken."""
 
+DECAY = 3  # of probabilistic interleaving: an arm draws its r-th candidate, from 1, in proportion to r ** -DECAY; what is logged rests on it
+
 FORGOTTEN = "(forgotten)"
 """What stands where somebody was named who was forgotten since; nothing is counted, learned or recalled by it."""
 
@@ -179,10 +181,6 @@ def broadcast(per_request: Array, d: Decisions) -> Array:
 def filled(d: Decisions, name: str, like: Array) -> Array:
     """Return a column of the rows, or missing values where no stage has written it."""
     return d.rows[name] if name in d.rows else blank(like, size(d.rows))
-
-
-DECAY = 3
-"""In probabilistic interleaving an arm draws its r-th candidate, from 1, in proportion to r ** -DECAY. What is logged rests on it."""
 
 
 class Interleaved(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from millrace.errors import DeclarationError
+from millrace.experiments.reads import reads_of
 from millrace.features.learned import Learned
 from millrace.features.plan import Plan, plan
 from millrace.models.declare import Judged, Model, Outcome, Pairs
@@ -14,6 +17,7 @@ from millrace.policy.act import Act
 from millrace.policy.pipeline import Pipeline
 from millrace.policy.sources import Source, Union
 from millrace.policy.stages import Score
+from millrace.policy.wrappers import Experiment
 from millrace.schema import references, shows, stream_of
 from millrace.system import System
 from millrace.walk import digest, reachable
@@ -88,6 +92,7 @@ class Loaded:
         wanted: list[Any] = [self.system.request, self.system.candidate, *self.plan.streams]
         wanted += [one.stream for one in self.of(Outcome)]
         wanted += [stream_of(one.positive if isinstance(one, Pairs) else one.of) for one in self.of((Pairs, Judged))]
+        wanted += self._measured()
         found: dict[type, None] = {}
         for one in wanted:  # grows as it is read
             if one is None or one in found:
@@ -98,6 +103,14 @@ class Loaded:
             found[one] = None
             wanted.extend(field.refers_to for field in references(one))
         return list(found)
+
+    def _measured(self) -> list[type]:
+        """Return the classes that the metrics of its experiments read."""
+        reads = [read for one in self.of(Experiment) for read in reads_of(one.scorecard)]
+        wanted: list[type] = [read.stream for read in reads if read.stream is not None]
+        with suppress(DeclarationError):  # the checks say which feature cannot be read
+            wanted += plan(self.system.request, None, [read.of for read in reads if read.kind == "feature"]).streams
+        return wanted
 
     @cached_property
     def hash(self) -> str:

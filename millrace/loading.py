@@ -43,6 +43,29 @@ def load(path: str) -> Loaded:
     return loaded
 
 
+def load_policy(path: str, policy: str) -> Loaded:
+    """Load the module's system with another of its policies in place of its own; nothing watches it or trains it anew.
+
+    Args:
+        path: As for `load`.
+        policy: What the policy is bound to at the top of the module.
+
+    Raises:
+        DeclarationError: As for `load`, or the module binds no such policy.
+    """
+    module = run(path)
+    bound = bindings(module, Ground.of(path))
+    check_bound(bound)
+    own = _system(path, bound)
+    policies = {one.name: one.value for one in bound if hasattr(one.value, "decide") and not isinstance(one.value, type)}
+    if policy not in policies:
+        raise DeclarationError(f"{Path(path).name} binds no policy {policy!r}: it binds {', '.join(policies) or 'none; give one a name'}")
+    system = System(own.value.request, policy=policies[policy], candidate=own.value.candidate)
+    loaded = Loaded(path, own.name, system, names(own.name, system, bound), places(system, bound), ())
+    check(loaded)
+    return loaded
+
+
 def _system(path: str, bound: list[Binding]) -> Binding:
     found = [one for one in bound if isinstance(one.value, System) and one.is_own]
     if not found:

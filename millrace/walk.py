@@ -72,6 +72,7 @@ def _structure(value: Any) -> Any:
             _structure(value.learner),
             _structure(value.examples),
             value.position,
+            *([value.updates] if value.updates is not None else []),
         )
     if is_declaration(value):
         return (type(value).__name__, *(_structure(inner) for _, inner in children(value)))

@@ -1,5 +1,6 @@
 """The documents are true: the quickstart runs, the README quotes what is there, and nothing public goes unmentioned."""
 
+import doctest
 import os
 import re
 import shlex
@@ -129,6 +130,13 @@ def test_quickstart_does_what_it_says(reader):
         else:
             for command, shown in commands(text):
                 expect(shown, reader.console(command))
+
+
+def test_experiments_show_what_their_examples_print():
+    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    shown = doctest.testfile(str(DOCS / "experiments.md"), module_relative=False, optionflags=options)
+    assert shown.attempted > 10
+    assert shown.failed == 0
 
 
 def test_readme_quotes_the_feed_as_it_is():

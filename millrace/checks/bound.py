@@ -10,6 +10,7 @@ from millrace.schema import Entity, Request, field_names
 
 _OF_A_RECORD = {"position", "known"}
 _OF_A_DECISION = {"policy", "arm", "arm_share", "action", "answer", "missed", "shadow", "release", "request", "candidate", "rank"}
+_OF_A_DECISION |= {"interleaved"}
 
 
 def check_bound(bound: list[Binding]) -> None:

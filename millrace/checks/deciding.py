@@ -13,11 +13,14 @@ from millrace.guards.guardrails import FairnessGap
 from millrace.loaded import Loaded
 from millrace.models.declare import Model
 from millrace.policy.act import Act
+from millrace.policy.assignment import TimeSlot
 from millrace.policy.cached import Cached
+from millrace.policy.choosing import Chooser
+from millrace.policy.interleave import Interleave
 from millrace.policy.sources import Arms, Factorized, Fresh, Itself, Source, Trending
 from millrace.policy.stages import NoRepeats, Rules, Score, Weigh
 from millrace.policy.top import Top
-from millrace.policy.wrappers import Canary, Experiment, Pinned
+from millrace.policy.wrappers import Canary, Experiment, Pinned, Shadow
 from millrace.schema import Field, field_names
 from millrace.walk import reachable
 
@@ -60,9 +63,11 @@ def _fields_of_the_request(loaded: Loaded) -> Iterator[Problem]:
             named.append((one, "by", one.by))
         elif isinstance(one, Arms):
             named.append((one, "of", one.of))
+        elif isinstance(one, Experiment) and isinstance(one.unit, TimeSlot):
+            named.extend((one, "unit", field) for field in (one.unit.by,) if field is not None)
         elif isinstance(one, Experiment) or (isinstance(one, Canary) and one.unit is not None):
             named.append((one, "unit", one.unit))
-        elif isinstance(one, Top) and isinstance(one.n, Field):
+        elif isinstance(one, Top | Chooser) and isinstance(one.n, Field):
             named.append((one, "n", one.n))
         elif isinstance(one, FairnessGap):
             named.append((one, "by", one.by))
@@ -91,7 +96,7 @@ def _read_from_the_request(part: Any) -> list[Field]:
         return [part.by]
     if isinstance(part, Arms):
         return [part.of]
-    return [part.n] if isinstance(part, Top) and isinstance(part.n, Field) else []
+    return [part.n] if isinstance(part, Top | Chooser) and isinstance(part.n, Field) else []
 
 
 def _cached_answers_say_which_versions_gave_them(loaded: Loaded) -> Iterator[Problem]:
@@ -99,6 +104,25 @@ def _cached_answers_say_which_versions_gave_them(loaded: Loaded) -> Iterator[Pro
     for one in loaded.of(Pinned):
         if any(id(part) in cached for part in reachable(one)):
             yield one, "it pins a pipeline that is cached, and records do not say which versions answered: pin one that is not"
+
+
+def _interleaved_arms_only_rank(loaded: Loaded) -> Iterator[Problem]:
+    for one in loaded.of(Interleave):
+        for name, arm in one.arms:
+            for part in reachable(arm):
+                kind = type(part).__name__
+                if isinstance(part, Act):
+                    yield one, f"its arm {name!r} acts, and only slates can be merged: end its pipelines with Top(...)"
+                elif isinstance(part, Cached):
+                    yield one, f"its arm {name!r} repeats what it decided alone: interleave the pipeline without Cached(...)"
+                elif isinstance(part, Experiment | Interleave | Shadow):
+                    yield one, f"its arm {name!r} holds {kind}(...), whose record would be lost: put {kind}(...) around Interleave(...)"
+                elif getattr(part, "draws", False) and not (isinstance(part, Top) and part.explore == 0):
+                    given = f"explore={part.explore:g}" if isinstance(part, Top) else kind
+                    yield (
+                        one,
+                        f"its arm {name!r} draws ({given}), and so does Interleave(...): the propensities would be wrong; use Top(n)",
+                    )
 
 
 def _arms_belong_to_what_is_asked(loaded: Loaded) -> Iterator[Problem]:
@@ -164,6 +188,7 @@ RULES: tuple[Rule, ...] = (
     _fields_of_the_request,
     _cached_answers_are_those_to_the_same_question,
     _cached_answers_say_which_versions_gave_them,
+    _interleaved_arms_only_rank,
     _arms_belong_to_what_is_asked,
     _no_repeats_of_the_candidate,
     _act_has_one_candidate,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from millrace.about import VERSION
+from millrace.cli.experiment_app import app as experiment
 from millrace.cli.rollout_app import app as rollout
 from millrace.errors import MillraceError
 
@@ -175,6 +176,28 @@ def status(system: System, home: Where = HOME) -> None:
 
 
 @app.command(rich_help_panel=LOOK)
+def replay(
+    system: System,
+    policy: Annotated[str, typer.Option(help="Another policy: what it is bound to in the module, or another module (shop/next.py).")],
+    since: Annotated[str, typer.Option(help="Decisions from this instant on, such as 2026-03-01T12:00:00Z.")] = "",
+    until: Annotated[str, typer.Option(help="Decisions before this instant.")] = "",
+    most: Annotated[int, typer.Option(help="At most so many decisions, the latest.", min=1)] = 20_000,
+    estimator: Annotated[str, typer.Option(help="snips, ips, clipped, dr, mrdr, switch or direct.")] = "snips",
+    interval: Annotated[str, typer.Option(help="student, normal, bootstrap or studentised.")] = "student",
+    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    release: Annotated[str, typer.Option(help="The release whose versions it has; by default those that served each decision.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    home: Where = HOME,
+) -> None:
+    """Judge another policy on the logged decisions: what it would have earned, how sure that is, or why nobody can say."""
+    from millrace.cli.replay import replay_policy as work
+    from millrace.evaluation.judging import Judging
+
+    how = Judging(interval=interval, confidence=confidence)  # type: ignore[arg-type]
+    work(system, policy, home, since, until, most, estimator, how, release, as_json=as_json)
+
+
+@app.command(rich_help_panel=LOOK)
 def dashboards(
     out: Annotated[Path, typer.Option(help="The folder they are written to.", file_okay=False)] = Path("dashboards"),
 ) -> None:
@@ -263,6 +286,7 @@ def rollback(system: System, home: Where = HOME) -> None:
 
 
 app.add_typer(rollout, name="rollout", rich_help_panel=RUN)
+app.add_typer(experiment, name="experiment", rich_help_panel=RUN)
 
 
 keys = typer.Typer(

@@ -16,7 +16,7 @@ from millrace.cli.printing import console, number, progress, table
 from millrace.cli.trials import Figures, tried
 from millrace.datasets.dataset import DataSet
 from millrace.datasets.loading import VARIABLE, load
-from millrace.datasets.registry import DATA_SETS, data_set
+from millrace.datasets.registry import CHOICE_LOGS, DATA_SETS, data_set
 from millrace.datasets.table import Table
 from millrace.datasets.trial import Trial
 from millrace.loading import load as load_system
@@ -125,6 +125,8 @@ def _list() -> None:
     rows = table("Data sets", "name", "what", "system", "licence")
     for one in DATA_SETS:
         rows.add_row(one.name, one.title, one.system, one.licence)
+    for one in CHOICE_LOGS:
+        rows.add_row(one.name, one.title, "– (policies are judged on it)", one.licence)
     console().print(rows)
     console().print(f"read from {VARIABLE}=<folder>, <folder>/<name>/*.parquet, where that is set; else downloaded from their source")
 

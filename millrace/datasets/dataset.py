@@ -61,3 +61,26 @@ class DataSet:
     rows: Mapping[str, int]
     trial: Callable[[Mapping[str, Table]], Trial] = field(repr=False)
     zone: str | None = None
+
+
+@dataclass(frozen=True)
+class ChoiceLog:
+    """A public log of choices and of what came of them: policies are judged on it, and no system runs on it. It is read, never downloaded.
+
+    Attributes:
+        name: What it is called here; the folder of its files too.
+        title: One line.
+        licence: Under which it may be used.
+        source: Where people read about it, and get it from.
+        citation: What to cite.
+        tables: The columns of each table; the file `<name>/<table>.parquet` of a local folder holds one.
+        zone: The time zone of its instants, where they do not say it.
+    """
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    citation: str
+    tables: Mapping[str, Mapping[str, Column]]
+    zone: str | None = None

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from millrace.datasets.dataset import DataSet
+from millrace.datasets.dataset import ChoiceLog, DataSet
 from millrace.datasets.download import fetch
 from millrace.datasets.table import Table, read_parquet, typed
 from millrace.errors import BadInput, MillraceError, NotFound
@@ -55,7 +55,26 @@ def load(data_set: DataSet, folder: Path | None = None, progress: Progress = lam
         raise type(error)(f"{data_set.name}: {error}; without the network, {remedy}") from error
 
 
-def _local(data_set: DataSet, folder: Path, progress: Progress) -> dict[str, Table]:
+def read(log: ChoiceLog, folder: Path | None = None, progress: Progress = lambda *_: None) -> dict[str, Table]:
+    """Return the tables of a log of choices, from a local folder.
+
+    Args:
+        log: Which.
+        folder: The folder of data sets.
+        progress: Told how far it is.
+
+    Raises:
+        BadInput: A file is not what it should be.
+        NotFound: There is no such folder, or it does not hold the log; the message says where to get it.
+    """
+    root = local_folder(folder)
+    if root is None or not (root / log.name).is_dir():
+        remedy = f"put its Parquet files ({', '.join(log.tables)}) into <folder>/{log.name} and set {VARIABLE}=<folder>"
+        raise NotFound(f"{log.name} is not here: get it from {log.source}, {remedy}")
+    return _local(log, root / log.name, progress)
+
+
+def _local(data_set: DataSet | ChoiceLog, folder: Path, progress: Progress) -> dict[str, Table]:
     tables = {}
     for done, (name, columns) in enumerate(data_set.tables.items()):
         progress(name, done / len(data_set.tables))

@@ -9,7 +9,10 @@ import numpy as np
 
 from millrace.demo.story import Story
 from millrace.demo.truth import Truth, Worth
-from millrace.experiments.effect import effect
+from millrace.experiments.comparison import Comparison
+from millrace.experiments.contrast import contrast
+from millrace.experiments.metric import PLAIN
+from millrace.experiments.two_arms import two_arms
 from millrace.loaded import Loaded
 from millrace.operate.verify import Proof
 from millrace.serve.home import Home
@@ -127,9 +130,9 @@ def figures(
         days=story.day(story.end),
         decisions=truth.worth.requests + len(waits),
         true_lift=truth.worth.mean(first, "ranked") / truth.worth.mean(first, "popular") - 1,
-        measured_lift=measured.lift,
-        measured_low=measured.low,
-        measured_high=measured.high,
+        measured_lift=_known(measured.relative),
+        measured_low=_known(measured.relative_low),
+        measured_high=_known(measured.relative_high),
         true_lift_alone=truth.worth.mean(first, "ranked") / alone.mean(first) - 1,
         shock_at=moment(story.shock).isoformat(),
         noticed_at=None if noticed is None else moment(noticed).isoformat(),
@@ -149,6 +152,10 @@ def figures(
     )
 
 
+def _known(part: float | None) -> float:
+    return float("nan") if part is None else part
+
+
 def _recovered(home: Home, system: str, shock: int) -> int | None:
     """Return when a release first served everyone whose every version has learned from what came after the shock."""
     for standing in home.releases.history(system):
@@ -159,7 +166,7 @@ def _recovered(home: Home, system: str, shock: int) -> int | None:
     return None
 
 
-def _measured(loaded: Loaded, history: Any, since: int, now: int) -> Any:
+def _measured(loaded: Loaded, history: Any, since: int, now: int) -> Comparison:
     """Return the experiment's own read-out: completions per place shown, viewers assigned."""
     outcome = loaded.models["ranker"].outcomes[0]
     rows = history.decided(since, now)
@@ -167,4 +174,5 @@ def _measured(loaded: Loaded, history: Any, since: int, now: int) -> Any:
     value = label(outcome, rows, history.events(outcome.stream, now), keys, now)
     known = ~np.isnan(value)
     treated = np.array([str(arm).split("/")[-1] == "ranked" for arm in rows["arm"].tolist()], dtype=bool)
-    return effect(rows["viewer"][known], treated[known], value[known])
+    arms = two_arms(value[known], treated[known], cluster=rows["viewer"][known]).figures("completions")
+    return contrast("completions", *arms, PLAIN, method="delta method")

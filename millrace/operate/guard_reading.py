@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +14,7 @@ from millrace.log.log import Log
 from millrace.operate.watch import learning
 from millrace.policy.wrappers import Experiment
 from millrace.schema import field_names
-from millrace.types import Array, Columns, objects
+from millrace.types import EVER, Array, Columns, objects
 
 NOTHING = "nothing"
 """The action of a decision that took no candidate at all."""
@@ -35,7 +36,7 @@ class Decided:
         self._since = since
         self._fields = [name for name in field_names(loaded.system.request) if name not in ("id", "at")]
         self._learning = frozenset(learning(loaded))
-        self._inner = inner_shares(loaded.system.policy)
+        self._inner = _Inner(loaded)
 
     def more(self) -> tuple[list[Decision], Columns]:
         """Return the decisions logged since the last call, and a row for each: what guardrails read, `asked <field>` and `is_judged`.
@@ -73,7 +74,7 @@ class Decided:
         made = [one for _, one, _ in kept]
         arms = [one.arm.partition("/") for one in made]
         treated = np.array([arm == "canary" for arm, _, _ in arms], dtype=bool)
-        own = np.array([one.arm_share / self._inner.get(inner, 1.0) for one, (_, _, inner) in zip(made, arms, strict=True)])
+        own = np.array([one.arm_share / self._inner.share(inner, one.at) for one, (_, _, inner) in zip(made, arms, strict=True)])
         share = np.round(np.where(treated, own, 1 - own), 9)
         judged = [
             arm in ("canary", "champion") and (bool(one.missed) or one.policy in self._learning)
@@ -103,16 +104,33 @@ def mean_of(values: Iterable[float | None]) -> float:
     return float(np.mean(present)) if present else float("nan")
 
 
-def inner_shares(policy: Any) -> dict[str, float]:
-    """Return the share of each arm, by its name as decisions record it, within a policy; "" is the name outside any experiment."""
+def inner_shares(policy: Any, at: int = EVER) -> dict[str, float]:
+    """Return the share of each arm at an instant, by its name as decisions record it, within a policy; "" is outside any experiment."""
     if isinstance(policy, Experiment):
+        drawn = policy.assignment
         return {
-            f"{name}/{path}" if path else name: share * inner
-            for (name, arm), share in zip(policy.arms, policy.shares, strict=True)
-            for path, inner in inner_shares(arm).items()
+            f"{name}/{path}" if path else name: float(drawn.share(position, at)) * inner
+            for position, name in enumerate(drawn.labels)
+            for path, inner in inner_shares(policy.arms[drawn.answers(position)][1], at).items()
         }
     parts = [value for value in vars(policy).values() if hasattr(value, "decide") and not isinstance(value, type)]
-    return {path: share for part in parts for path, share in inner_shares(part).items()} or {"": 1.0}
+    return {path: share for part in parts for path, share in inner_shares(part, at).items()} or {"": 1.0}
+
+
+class _Inner:
+    """The shares within a policy, which ramps change as time goes by."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._policy = loaded.system.policy
+        self._steps = sorted({since for one in loaded.of(Experiment) for since, _ in one.assignment.ramp})
+        self._known: dict[int, dict[str, float]] = {}
+
+    def share(self, path: str, at: int) -> float:
+        """Return the share of an arm at an instant, 1 where there is none."""
+        step = bisect_right(self._steps, at)
+        if step not in self._known:
+            self._known[step] = inner_shares(self._policy, at)
+        return self._known[step].get(path, 1.0)
 
 
 def taken_rows(decisions: list[Decision], seen: Columns, fields: Iterable[str]) -> dict[str, Array]:

@@ -87,6 +87,8 @@ def learn(
 ) -> tuple[Release | None, list[Lesson]]:
     """Train every model of a system, gate each against its champion, and make a release of those that passed.
 
+    Models that are declared with `updates` are left as they are: they follow the log by themselves.
+
     Args:
         bench: The system.
         history: Its log.
@@ -105,6 +107,8 @@ def learn(
     thresholds: dict[str, float] = {}
     lessons = []
     for name, model in loaded.models.items():
+        if model.updates is not None:
+            continue
         progress(f"training {name}")
         champion = serving.get(name) if name in serving and bench.versions.fits(serving[name]) else None
         lesson, learned = _learn_one(bench, history, name, model, champion, now, seed, retrain)

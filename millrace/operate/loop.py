@@ -12,6 +12,7 @@ from millrace.operate.guard_rollout import Rollouts
 from millrace.operate.history import LogHistory
 from millrace.operate.learn import Lesson, learn
 from millrace.operate.published import Published
+from millrace.operate.updating import Updating
 from millrace.operate.watch import look, primary, watched
 from millrace.serve.engine import Engine
 from millrace.serve.release import rollout
@@ -45,6 +46,7 @@ class Operator:
         self._primary = primary(engine.loaded)
         self.rollouts = Rollouts(engine.loaded, engine.home)
         self.attended = Attended(engine.home)
+        self.updating = Updating(engine, self.history)
         self._seed = seed
         self._progress = progress
         self._watched = -(2**62)
@@ -52,11 +54,14 @@ class Operator:
     def step(self, now: int) -> list[str]:
         """Do what is due at an instant; return what was done, in sentences.
 
-        A rollout under way is watched and moved before anything else; nothing is trained while one is, and neither happens while the
-        system is halted. What fails is said, with an alert, and the rest goes on; where another operator was faster, what it did stands.
+        A rollout under way is watched and moved before anything else; nothing is updated or trained while one is, and none of it happens
+        while the system is halted. What fails is said, with an alert, and the rest goes on; where another operator was faster, what it
+        did stands.
         """
         self.engine.reload()
         done = self._surviving(now, "the rollout", lambda: self._roll(now)) if self.engine.halt is None else []
+        if self.engine.halt is None:
+            done += self._surviving(now, "the update", lambda: self.updating.step(now))
         alarms = self._watch(now, done)
         if self.engine.halt is None and self.engine.standing.rollout is None and self.engine.loaded.system.retrain is not None:
             why = self._due(now, alarms)
@@ -104,13 +109,20 @@ class Operator:
         runs = self.engine.home.journal.runs(self._name, kind="train")
         if runs and now - max(run.started for run in runs) < micros(retrain.rest):
             return ""
-        if self.engine.standing.champion is None and (not runs or retrain.every is None):
+        if not self._has_trained() and (not runs or retrain.every is None):
             return "the first training" if self._has_waited(now) else ""
         for monitor, reading in alarms:
             if any(monitor is one or (isinstance(one, type) and isinstance(monitor, one)) for one in retrain.on):
                 return f"{reading.monitor}: {reading.message}"
         learned = max((run.started for run in runs if run.status == "done"), default=self.engine.standing.at)
         return f"every {retrain.every}" if retrain.every is not None and now - learned >= micros(retrain.every) else ""
+
+    def _has_trained(self) -> bool:
+        """Whether a model serves that was trained: what follows the log by itself serves before."""
+        champion = self.engine.standing.champion
+        if champion is None or not self.updating.models:
+            return champion is not None
+        return not self.updating.models >= self.engine.home.releases.get(champion).versions.keys()
 
     def _has_waited(self, now: int) -> bool:
         """Whether enough has been logged for a first training: a day of decisions whose outcomes can be known."""

@@ -72,6 +72,8 @@ def _drift(engine: Engine, history: History, monitor: Drift, now: int) -> Readin
 
 def _alike(engine: Engine, model: Model, releases: Array) -> list[str]:
     """Return those releases that have the version of a model that serves now: a release that only renews others is no new beginning."""
+    if model.updates is not None:  # each of its releases believes a little more than the last
+        return [one for one in np.unique(releases.astype(str)).tolist() if one]
     name, get = engine.loaded.name_of(model), engine.home.releases.get
     serving = get(str(engine.standing.champion)).versions.get(name)
     return [one for one in np.unique(releases.astype(str)).tolist() if one and get(one).versions.get(name) == serving]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 from millrace.decision import Policy
 from millrace.errors import NotFound, Unavailable
 from millrace.loaded import Loaded
 from millrace.policy.wrappers import Fallback
+from millrace.serve.deciding import Dwelling
 from millrace.serve.facts import Installed
 from millrace.serve.release import Versions, installed, serving
-from millrace.stores.halts import FALLBACK, Halt, Halts
-from millrace.stores.releases import Releases
+from millrace.stores.halts import FALLBACK, Halt
 from millrace.stores.standing import Standing
 
 
@@ -39,13 +40,12 @@ class Current(NamedTuple):
         return (self.standing.revision, self.halt) != (standing.revision, halt)
 
 
-def current(loaded: Loaded, releases: Releases, halts: Halts, versions: Versions, standing: Standing, held: Installed) -> Current:
+def current(loaded: Loaded, home: Dwelling, versions: Versions, standing: Standing, held: Installed) -> Current:
     """Return what serves now.
 
     Args:
         loaded: The system.
-        releases: The releases.
-        halts: The kill switch. Under a halt the releases need not be readable where its champion is installed already.
+        home: Its home. Under a halt the releases need not be readable where its champion is installed already.
         versions: Loads versions.
         standing: The standing that was read last.
         held: What was installed then.
@@ -54,18 +54,20 @@ def current(loaded: Loaded, releases: Releases, halts: Halts, versions: Versions
         Unavailable: The releases cannot be read.
         NotFound: A halt goes to a fallback, and the module no longer declares one.
     """
-    halt = halts.now(loaded.name)
+    releases, halt = home.releases, home.halts.now(loaded.name)
     if halt is None:
         versions.refresh()
-        standing = releases.standing(loaded.name)
-        return Current(standing, None, *serving(loaded, releases, versions, standing))
+        standing, kept = releases.standing(loaded.name), home.experiments.kept(loaded.name)
+        policy, champion, names = serving(loaded, releases, versions, standing)
+        return Current(standing, None, policy, replace(champion, kept=kept), names)
+    kept = held.kept
     with suppress(Unavailable):  # the standing decides nothing now
-        standing = releases.standing(loaded.name)
+        standing, kept = releases.standing(loaded.name), home.experiments.kept(loaded.name)
     policy = fallback_of(loaded) if halt.to == FALLBACK else loaded.system.policy
     champion = halt.release or standing.champion or ""
     if champion != held.release:
         held = installed(releases.get(champion), versions)
-    return Current(standing, halt, policy, held, {})
+    return Current(standing, halt, policy, replace(held, kept=kept), {})
 
 
 def fallback_of(loaded: Loaded) -> Policy:

@@ -23,6 +23,7 @@ from millrace.serve.facts import Installed
 from millrace.serve.release import Versions
 from millrace.serve.timing import Spans
 from millrace.stores.database import Database
+from millrace.stores.experiments import Experiments
 from millrace.stores.halts import Halt, Halts
 from millrace.stores.registry import Registry
 from millrace.stores.releases import Releases
@@ -76,6 +77,11 @@ class Dwelling(Protocol):
     @property
     def halts(self) -> Halts:
         """The kill switch."""
+        ...
+
+    @property
+    def experiments(self) -> Experiments:
+        """What is on record of experiments."""
         ...
 
 

@@ -142,7 +142,7 @@ class Replica:
         """Install what the releases say now; return whether anything changed."""
         with self._reloading:
             home, held = self.home, (self.standing, self._installed)
-            now = current(self.loaded, home.releases, home.halts, self.versions, *held)
+            now = current(self.loaded, home, self.versions, *held)
             changed = now.differs(self.standing, self.halt)
             with self._lock:
                 self.standing, self.halt, self._policy, self._installed = now.standing, now.halt, now.policy, now.installed

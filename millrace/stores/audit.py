@@ -41,7 +41,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         at: When, microseconds since 1970 UTC.
         who: Who made it.
         what: What was done: `publish`, `stage`, `annotate`, `create`, `roll out`, `promote`, `withdraw`, `roll back`,
-            `halt`, `resume`, `sunset`, `delete`.
+            `halt`, `resume`, `sunset`, `delete`, `start experiment`, `stop experiment`.
         subject: The version, the release or the system that was changed.
         before: What it was, None for what is new.
         after: What it became.

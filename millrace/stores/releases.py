@@ -3,7 +3,7 @@
 A system's standing changes only by compare-and-swap: every method that changes it takes the standing it was decided on, and refuses when
 another change has come in between. So of two controllers that saw the same, one acts and the other looks again.
 
-Public: `Releases` (`create`, `get`, `of`, `standing`, `roll_out`, `promote`, `withdraw`, `roll_back`, `history`, `champion_at`).
+Public: `Releases` (`create`, `get`, `of`, `standing`, `roll_out`, `promote`, `update`, `withdraw`, `roll_back`, `history`, `champion_at`).
 
     release = releases.create("feed", {"ranker": record.version}, system_hash, {}, change)
     seen = releases.standing("feed")
@@ -140,6 +140,18 @@ class Releases:
         if seen.champion == release:
             raise Conflict(f"{release} is the champion of {seen.system} already")
         return self._swap(seen, "promote", release, None, change)
+
+    def update(self, seen: Standing, release: str, change: Change) -> Standing:
+        """Make a release champion that is the present one with later beliefs: rolling back passes over both together.
+
+        Raises:
+            Conflict: As for `promote`, or a candidate is being rolled out.
+            NotFound: There is no such release.
+            BadInput: As for `promote`.
+        """
+        if seen.rollout is not None:
+            raise Conflict(f"{seen.candidate} is being rolled out in {seen.system}: it is promoted or withdrawn before anything is updated")
+        return self._swap(seen, "update", release, None, change)
 
     def withdraw(self, seen: Standing, change: Change) -> Standing:
         """End the rollout under way; the champion serves alone.

@@ -39,7 +39,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         revision: How many changes there have been; 0 before the first.
         champion: The release that serves, None before any was promoted.
         rollout: The candidate under way, if there is one.
-        action: `roll out`, `promote`, `withdraw` or `roll back`; "" before the first change.
+        action: `roll out`, `promote`, `update`, `withdraw` or `roll back`; "" before the first change.
         at: When it was changed, microseconds since 1970 UTC.
         who: Who changed it.
         why: The reason given.
@@ -75,12 +75,15 @@ def sound(rollout: Rollout) -> None:
 def champions(history: Iterable[Standing]) -> list[str]:
     """Return the champions that can be rolled back through, the present one last.
 
-    A champion that was rolled back is not among them: going back twice leads to two releases ago, not to the one just left.
+    A champion that was rolled back is not among them: going back twice leads to two releases ago, not to the one just left. Nor is one
+    that was updated since: what stands for it is the update.
     """
     stack: list[str] = []
     for standing in history:
         if standing.action == "promote" and standing.champion is not None:
             stack.append(standing.champion)
+        elif standing.action == "update" and standing.champion is not None:
+            stack[-1:] = [standing.champion]
         elif standing.action == "roll back":
             stack.pop()
     return stack

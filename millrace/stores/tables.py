@@ -1,16 +1,17 @@
 """The tables beside the log. Importing this file loads SQLAlchemy; only an opened `Database` does so.
 
-Whatever only grows (`releases`, `standings`, `changes`) is never updated by any code. Instants are microseconds since 1970 UTC.
+Whatever only grows (`releases`, `standings`, `changes`, `experiments`) is never updated by any code.
+Instants are microseconds since 1970 UTC.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import JSON, BigInteger, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of these tables. Raise it with every change to them.
 
-1: as they began. 2: `api_keys`. So far every version only adds tables to the one before, which `database` relies on.
+1: as they began. 2: `api_keys`. 3: `experiments`. So far every version only adds tables to the one before, which `database` relies on.
 """
 
 METADATA = MetaData()
@@ -149,4 +150,18 @@ Table(
     Column("expires", BigInteger),
     Column("revoked", BigInteger),
     UniqueConstraint("digest"),
+)
+
+# What was planned, seen and decided: a row each, so nobody can plan afterwards, or look without its being known.
+Table(
+    "experiments",
+    METADATA,
+    Column("system", Text, primary_key=True),
+    Column("experiment", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _text("what"),
+    _whole("at"),
+    _text("who"),
+    _text("why"),
+    _json("data"),
 )

@@ -2,16 +2,23 @@
 
 from typing import Any
 
+import numpy as np
+import pytest
+
 import millrace
 from millrace import (
+    UCB,
+    UCB1,
     Act,
     Arms,
     AtMost,
     Cached,
     Canary,
     Cost,
+    EpsilonGreedy,
     Experiment,
     Fallback,
+    Interleave,
     Itself,
     NoRepeats,
     Pinned,
@@ -19,7 +26,10 @@ from millrace import (
     Precision,
     Rules,
     Shadow,
+    Thompson,
+    TimeSlot,
     Top,
+    TopTwo,
     Trending,
     Weigh,
 )
@@ -28,6 +38,7 @@ from millrace.policy.stages import Score
 from millrace.testing.policies import Case, PolicyLaws
 from millrace.types import SECOND
 from millrace.walk import reachable
+from tests.laws.believing import believing, counted, likely, measured, related
 from tests.laws.shop import (
     Buy,
     Good,
@@ -80,6 +91,54 @@ class TestNoRepeats(PolicyLaws):
         return case(Pipeline(fresh | trending, NoRepeats(Look.visitor, Good, over="7d"), Top(3)))
 
 
+class TestThompson(PolicyLaws):
+    def make(self) -> Case:
+        return believing(Pipeline(fresh | trending, counted, Thompson(floor=0.01)))
+
+
+class TestThompsonOfSeveral(PolicyLaws):
+    def make(self) -> Case:
+        return believing(Pipeline(fresh | trending, measured, Thompson(Look.limit)))
+
+
+class TestThompsonOfWhatHangsTogether(PolicyLaws):
+    def make(self) -> Case:
+        return believing(Pipeline(fresh | trending, related, Thompson(2, floor=0.05)))
+
+
+class TestThompsonBeforeAnythingIsKnown(PolicyLaws):
+    def make(self) -> Case:
+        made = case(Pipeline(fresh, likely, Thompson()), likely=likely)
+        chances = made.decide(made.requests, made.facts()).rows["propensity"]
+        assert chances == pytest.approx(np.full(len(chances), 0.2)), "five goods of which nothing is known"
+        return made
+
+
+class TestTopTwo(PolicyLaws):
+    def make(self) -> Case:
+        return believing(Pipeline(fresh | trending, likely, TopTwo(floor=0.01)))
+
+
+class TestUCBAmongEquals(PolicyLaws):
+    def make(self) -> Case:
+        return believing(Pipeline(Arms(Good.kind, of=Look.kind), likely, UCB(2, width=0.5)))
+
+
+class TestUCB1(PolicyLaws):
+    def make(self) -> Case:
+        return believing(Pipeline(fresh | trending, counted, UCB1(2, floor=0.02)))
+
+
+class TestEpsilonGreedy(PolicyLaws):
+    def make(self) -> Case:
+        return case(Pipeline(fresh | trending, ranker, Weigh({sold: 3}), EpsilonGreedy(Look.limit, epsilon=0.3)))
+
+
+class TestEpsilonGreedyThatWarmsUp(PolicyLaws):
+    def make(self) -> Case:
+        return believing(Pipeline(fresh | trending, counted, NoRepeats(Look.visitor, Good), EpsilonGreedy(2, warmup=20)))
+
+
 class TestActByLearnedThresholds(PolicyLaws):
     def make(self) -> Case:
         act = Act({"decline": Cost(20, 120), "review": Precision(0.2)}, otherwise="approve", audit=0.25, to="review")
@@ -116,6 +175,17 @@ class TestExperimentWithinAnExperiment(PolicyLaws):
     def make(self) -> Case:
         inner = Experiment({"few": PLAIN, "many": Pipeline(fresh, ranker, Top(6, explore=0.5))}, unit=Look.visitor)
         return case(Experiment({"new": RANKED, "old": inner, "nobody": UNREADY}, unit=Look.id, shares=(0.4, 0.6, 0.0)))
+
+
+class TestExperimentInAPartOfALayer(PolicyLaws):
+    def make(self) -> Case:
+        own = {"layer": "shop", "part": (0.2, 0.9), "ramp": {"2020-01-01": 0.4, "2020-02-01": 0.8}, "holdout": 0.1}
+        return case(Experiment({"new": RANKED, "old": PLAIN}, unit=Look.visitor, overrides={"new": ["v2"]}, **own))
+
+
+class TestExperimentOfTimeSlots(PolicyLaws):
+    def make(self) -> Case:
+        return case(Experiment({"new": RANKED, "old": PLAIN}, unit=TimeSlot("1h", by=Look.visitor), shares=(0.3, 0.7)))
 
 
 class TestExperimentOfWhichOneArmMisses(PolicyLaws):
@@ -209,6 +279,60 @@ class TestCachedWhileSomethingMisses(PolicyLaws):
         made = case(Cached(half, key=Look.limit, life="30s"), earlier=earlier, ranked=half)
         decided = made.decide(made.requests, made.facts()).requests
         assert decided["missed"].tolist() == [[] if limit in (3, 5) else ["missing"] for limit in decided["limit"].tolist()]
+        return made
+
+
+MERGED = Pipeline(fresh | nearby, ranker, Top(Look.limit))
+
+
+class TestInterleavingByTeamDraft(PolicyLaws):
+    def make(self) -> Case:
+        made = case(Interleave({"new": MERGED, "old": Pipeline(trending, Top(4))}))
+        merged = made.decide(made.requests, made.facts()).requests["interleaved"]
+        assert {name for one in merged for name in one.team} == {"new", "old", ""}, "picks of both and of nobody are to be seen"
+        return made
+
+
+class TestInterleavingOfThreeByTeamDraft(PolicyLaws):
+    def make(self) -> Case:
+        return case(Interleave({"new": MERGED, "old": Pipeline(trending, Top(4)), "newest": Pipeline(fresh, Top(3))}))
+
+
+class TestBalancedInterleaving(PolicyLaws):
+    def make(self) -> Case:
+        return case(Interleave({"new": MERGED, "old": Pipeline(trending | fresh, Top(4))}, by="balanced"))
+
+
+class TestProbabilisticInterleaving(PolicyLaws):
+    def make(self) -> Case:
+        return case(Interleave({"new": MERGED, "old": Pipeline(trending | fresh, Top(3))}, by="probabilistic"))
+
+
+class TestProbabilisticInterleavingOfThree(PolicyLaws):
+    def make(self) -> Case:
+        arms = {"new": MERGED, "old": Pipeline(trending, Top(2)), "newest": Pipeline(fresh, Top(2))}
+        return case(Interleave(arms, by="probabilistic", within="1s"))
+
+
+class TestInterleavingWithinAnExperimentOfWhatFallsBack(PolicyLaws):
+    def make(self) -> Case:
+        fallen = Fallback(UNREADY, to=Pipeline(trending, Top(3)), after="1s")
+        merged = Fallback(Interleave({"new": MERGED, "fallen": fallen}), to=PLAIN, after="1s")
+        made = case(Experiment({"merged": merged, "plain": PLAIN}, unit=Look.id), unready=UNREADY)
+        decided = made.decide(made.requests, made.facts()).requests
+        expected = {"merged": ["shop.Experiment.Fallback.Interleave/fallen/unready"], "plain": []}
+        assert dict(zip(decided["arm"], decided["missed"], strict=True)) == expected
+        assert [one is not None for one in decided["interleaved"]] == (decided["arm"] == "merged").tolist()
+        return made
+
+
+class TestInterleavingOfWhichOneArmMisses(PolicyLaws):
+    def make(self) -> Case:
+        made = case(Interleave({"unready": UNREADY, "new": MERGED}), merged=MERGED)
+        facts = made.facts()
+        decided = made.decide(made.requests, facts).requests
+        assert facts.missed == ["unready"]
+        assert set(decided["policy"]) == {"merged"}
         return made
 
 

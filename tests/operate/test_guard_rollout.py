@@ -87,7 +87,8 @@ def test_rollout_that_somebody_else_ends_is_closed_in_the_journal(tmp_path: Path
 
 def test_shares_are_those_of_the_rollout_whatever_experiment_lies_within() -> None:
     loaded = stall(beside=0.25)
-    assert inner_shares(loaded.system.policy) == {"ranked": 0.75, "plain": 0.25}
+    shares = inner_shares(loaded.system.policy)
+    assert (shares["ranked"], shares["plain"], shares["outside"]) == (0.75, 0.25, 0.0)
     assert inner_shares(stall().system.policy) == {"": 1.0}
 
 

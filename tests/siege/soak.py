@@ -4,7 +4,7 @@
 
 The log grows with what is logged and the view with whom it knows, so the same few visitors and goods are used throughout: what grows then
 is kept for no reason. SQLite keeps the pages of the log's inbox that it wrote, 64 MiB at most: as much as that explains is taken off. The
-first fifth is left out, in which other caches fill.
+first two fifths are left out, in which other caches fill.
 """
 
 import argparse

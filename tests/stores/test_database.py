@@ -59,7 +59,7 @@ def test_newer_database_is_refused_when_opened_and_when_it_was_open_already(home
         mark = database.tables["schema_version"]
         with database.transaction() as connection:
             connection.execute(mark.update().values(version=99))
-        message = "the database has tables of version 99, this Millrace knows version 2: install the release that made them"
+        message = "the database has tables of version 99, this Millrace knows version 3: install the release that made them"
         with pytest.raises(Conflict, match=message), database.transaction():
             pass
         with pytest.raises(Conflict, match=message):

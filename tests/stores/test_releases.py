@@ -73,6 +73,29 @@ def test_candidate_is_rolled_out_step_by_step_and_promoted(registry: Registry, r
     assert [one.at for one in releases.history("feed")] == [100, 110, 120, 130]
 
 
+def test_updates_stand_for_what_they_update_when_rolling_back(registry: Registry, releases: Releases):
+    names = [released(registry, releases, one) for one in "abcde"]
+    seen = releases.update(releases.standing("feed"), names[0], change(100))
+    seen = releases.update(seen, names[1], change(110))
+    seen = releases.promote(seen, names[2], change(120))
+    for at, name in enumerate(names[3:]):
+        seen = releases.update(seen, name, change(130 + at))
+    assert [one.action for one in releases.history("feed")] == ["update", "update", "promote", "update", "update"]
+    seen = releases.roll_back(seen, change(140))
+    assert seen.champion == names[1]
+    with pytest.raises(Conflict, match="there is nothing to roll back to"):
+        releases.roll_back(seen, change(150))
+
+
+def test_nothing_is_updated_beside_a_candidate(registry: Registry, releases: Releases):
+    names = [released(registry, releases, one) for one in "abc"]
+    seen = releases.promote(releases.standing("feed"), names[0], change(100))
+    seen = releases.roll_out(seen, rollout(names[1]), change(110))
+    with pytest.raises(Conflict, match=f"{names[1]} is being rolled out in feed"):
+        releases.update(seen, names[2], change(120))
+    assert releases.standing("feed") == seen
+
+
 def test_withdrawn_candidate_leaves_the_champion(registry: Registry, releases: Releases):
     old, new = released(registry, releases, "a"), released(registry, releases, "b")
     seen = releases.promote(releases.standing("feed"), old, change())

@@ -14,7 +14,9 @@ import pytest
 from lightgbm import Booster
 
 from millrace.demo.truth import Truth
-from millrace.experiments.effect import effect
+from millrace.experiments.contrast import contrast
+from millrace.experiments.metric import PLAIN
+from millrace.experiments.two_arms import two_arms
 from millrace.loading import load
 from millrace.models.gradient_boosting import GradientBoostingVersion
 from millrace.operate.loop import Operator
@@ -108,11 +110,11 @@ def test_what_the_model_ranks_is_truly_worth_more_than_what_is_popular(life):
 def test_measured_interval_holds_the_true_lift(life):
     first = life.standings("promote")[0].at
     rows, ranked, finished = life.rewards(first, END)
-    found = effect(rows["viewer"], ranked, finished)
+    found = contrast("completions", *two_arms(finished, ranked, cluster=rows["viewer"]).figures("completions"), PLAIN)
     true = life.truth.worth.mean(first, "ranked") / life.truth.worth.mean(first, "popular") - 1
-    assert found.low < true < found.high
-    assert found.high - found.low < 0.25
-    assert min(found.units) > 200
+    assert found.relative_low < true < found.relative_high
+    assert found.relative_high - found.relative_low < 0.25
+    assert min(found.control.units, found.treatment.units) > 200
 
 
 def test_before_there_is_a_model_popularity_answers_and_both_arms_are_worth_the_same(life):
@@ -120,7 +122,7 @@ def test_before_there_is_a_model_popularity_answers_and_both_arms_are_worth_the_
     assert first - START == pytest.approx(3 * DAY, abs=4 * HOUR)
     rows, ranked, finished = life.rewards(START, first)
     assert set(rows["policy"]) == {"popular"}
-    found = effect(rows["viewer"], ranked, finished)
+    found = contrast("completions", *two_arms(finished, ranked, cluster=rows["viewer"]).figures("completions"), PLAIN)
     assert found.low < 0 < found.high
 
 

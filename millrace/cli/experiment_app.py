@@ -1,0 +1,80 @@
+"""`millrace experiment ...`: its commands and their options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+System = Annotated[str, typer.Argument(help="The module that declares the system: a file (feed.py) or an import path (shop.feed).")]
+Name = Annotated[str, typer.Option("--experiment", "-e", help="Which experiment, where the system has several.")]
+Where = Annotated[Path, typer.Option("--home", help="The folder that keeps its log, models and snapshots.", envvar="MILLRACE_HOME")]
+Why = Annotated[str, typer.Option(help="For the audit.")]
+Effect = Annotated[
+    str, typer.Option(help="The effect worth finding, of the primary metric: 2% of the control's value, or in the metric's unit.")
+]
+HOME = Path(".millrace")
+
+app = typer.Typer(no_args_is_help=True, help="Plan an experiment from the log, put it on record, read it, and decide.")
+
+
+@app.command()
+def plan(
+    system: System,
+    effect: Effect = "",
+    power: Annotated[float, typer.Option(help="The chance to find it.")] = 0.8,
+    over: Annotated[str, typer.Option(help="How far back the log is read.")] = "14d",
+    experiment: Name = "",
+    home: Where = HOME,
+) -> None:
+    """Say how long an experiment takes, in whole weeks, and which effects it can find."""
+    from millrace.cli.experimenting import plan as work
+
+    work(system, home, experiment, effect, power, over)
+
+
+@app.command()
+def start(
+    system: System,
+    hypothesis: Annotated[str, typer.Option(help="What is expected, and why.")],
+    units: Annotated[int, typer.Option(help="After how many units, of all arms, it is to end; by default as many as --effect needs.")] = 0,
+    effect: Effect = "",
+    rule: Annotated[str, typer.Option(help="How it may be looked at: anytime, group (at some looks) or fixed (once).")] = "anytime",
+    power: Annotated[float, typer.Option(help="The chance to find the effect.")] = 0.8,
+    over: Annotated[str, typer.Option(help="How far back the log is read to plan by --effect.")] = "14d",
+    why: Why = "started by hand",
+    experiment: Name = "",
+    home: Where = HOME,
+) -> None:
+    """Put on record what is expected and when it ends; decisions from now on count."""
+    from millrace.cli.experimenting import start as work
+
+    work(system, home, experiment, hypothesis, units, effect, rule, power, over, why)
+
+
+@app.command()
+def status(
+    system: System,
+    page: Annotated[Path | None, typer.Option(help="Write a page with plots: an HTML file.", dir_okay=False)] = None,
+    experiment: Name = "",
+    home: Where = HOME,
+) -> None:
+    """Read it by the rule that was planned, and put on record that somebody looked."""
+    from millrace.cli.experimenting import status as work
+
+    work(system, home, experiment, page)
+
+
+@app.command()
+def stop(
+    system: System,
+    why: Annotated[str, typer.Option(help="What is concluded, for the audit.")],
+    keep: Annotated[str, typer.Option(help="The arm that everyone gets from now on, in every process.")] = "",
+    experiment: Name = "",
+    home: Where = HOME,
+) -> None:
+    """End it with its verdict on record, and perhaps let everyone have one arm."""
+    from millrace.cli.experimenting import stop as work
+
+    work(system, home, experiment, why, keep)

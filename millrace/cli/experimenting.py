@@ -1,0 +1,238 @@
+"""`millrace experiment`: plan, start, status, stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from millrace.cli.opening import Desk, reading
+from millrace.cli.printing import console, number, table, when
+from millrace.errors import BadInput, NotFound
+from millrace.experiments.balance import Balance
+from millrace.experiments.verdict import difference
+from millrace.operate.exposures import experiment_of
+from millrace.operate.planning_ahead import Ahead, ahead
+from millrace.operate.reading_out import RULES, Reader, Reading
+from millrace.policy.wrappers import Experiment
+from millrace.serve.clock import wall
+from millrace.stores.audit import Change
+from millrace.stores.experiments import Course, Registered
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_WHO = "command line"
+_WEEKS = (1, 2, 3, 4, 6, 8, 13, 26)
+"""For how many weeks a plan is shown."""
+
+
+def plan(system: str, folder: Path, name: str, effect: str, power: float, over: str) -> None:
+    """Print what an experiment can find after so many weeks, and how long an effect takes.
+
+    Raises:
+        NotFound: There is no experiment, no scorecard, or nothing to plan from.
+        BadInput: The effect or the power is none.
+    """
+    with reading(system, folder) as desk:
+        named, experiment = experiment_of(desk.loaded, name)
+        found = _ahead(desk, experiment, power, over)
+    out = console()
+    out.print(_curve(named, found))
+    if effect:
+        out.print(_duration(found, _effect(effect, found)))
+
+
+def start(
+    system: str, folder: Path, name: str, hypothesis: str, units: int, effect: str, rule: str, power: float, over: str, why: str
+) -> None:
+    """Put an experiment on record.
+
+    Raises:
+        BadInput: Neither units nor an effect are given, or the rule is unknown.
+        Conflict: It is running.
+        NotFound: There is no experiment or no scorecard, or nothing to plan from.
+    """
+    if rule not in RULES:
+        raise BadInput(f"there is no rule {rule!r}: use one of {', '.join(RULES)}", field="rule")
+    if not hypothesis.strip():
+        raise BadInput("say what is expected, and why: --hypothesis", field="hypothesis")
+    with reading(system, folder) as desk:
+        named, experiment = experiment_of(desk.loaded, name)
+        reader = Reader(desk.loaded, desk.home, desk.history, experiment, None)
+        wanted: float | None = None
+        if effect:
+            found = _ahead(desk, experiment, power, over)
+            wanted = _effect(effect, found)
+            units = units or _needed(found, wanted)
+        if units < 1:
+            raise BadInput("say after how many units it is to end, --units, or which effect is worth finding, --effect", field="units")
+        drawn = experiment.assignment
+        course = desk.home.experiments.start(
+            desk.loaded.name,
+            named,
+            Registered(
+                hypothesis=hypothesis,
+                primary=reader.card.primary.name,
+                arms=list(drawn.arms),
+                shares=list(drawn.shares),
+                confidence=reader.card.confidence,
+                rule=rule,
+                planned=units,
+                effect=wanted,
+                power=power,
+            ),
+            Change(wall(), _WHO, why),
+        )
+    console().print(f"{named} is on record: it ends after {number(course.plan.planned)} units, looks {_RULES[rule]}")
+
+
+_RULES = {"anytime": "at any time are allowed", "group": "in between are paid for", "fixed": "before its end decide nothing"}
+
+
+def status(system: str, folder: Path, name: str, page: Path | None) -> None:
+    """Print how an experiment stands, and put on record that somebody looked.
+
+    Raises:
+        NotFound: There is no experiment or no scorecard, or no unit is old enough.
+    """
+    with reading(system, folder) as desk:
+        named, experiment = experiment_of(desk.loaded, name)
+        course = desk.home.experiments.course(desk.loaded.name, named)
+        reader = Reader(desk.loaded, desk.home, desk.history, experiment, course)
+        seen = reader.read(wall() if course is None or course.ended is None else course.ended)
+        out = console()
+        for line in _headline(named, course):
+            out.print(line)
+        out.print(_scorecard(seen))
+        for line in told(seen, course):
+            out.print(line)
+        if course is not None and course.ended is None:
+            _noted(desk, named, course, seen)
+        if page is not None:
+            from millrace.cli.experiment_page import experiment_page
+
+            page.write_text(experiment_page(named, reader, seen, course, told(seen, course)), encoding="utf-8")
+            out.print(f"written to {page}")
+
+
+def stop(system: str, folder: Path, name: str, why: str, keep: str) -> None:
+    """End an experiment, its verdict on record; with `keep` everyone gets one arm.
+
+    Raises:
+        Conflict: It is not running.
+        BadInput: There is no such arm, or no reason.
+    """
+    with reading(system, folder) as desk:
+        named, experiment = experiment_of(desk.loaded, name)
+        course = desk.home.experiments.course(desk.loaded.name, named)
+        try:
+            seen = Reader(desk.loaded, desk.home, desk.history, experiment, course).read(wall())
+            verdict = {one.arm: {"decision": one.decision, "said": one.text} for one in seen.verdicts}
+        except NotFound as nothing:
+            seen, verdict = None, {"": {"decision": "unread", "said": str(nothing)}}
+        desk.home.experiments.stop(desk.loaded.name, named, verdict, Change(wall(), _WHO, why), keep)
+    out = console()
+    for one in seen.verdicts if seen is not None else ():
+        out.print(one.text)
+    out.print(
+        f"{named} is over" + (f"; within seconds everyone gets {keep}" if keep else "; arms go on as declared until the module says else")
+    )
+
+
+def told(seen: Reading, course: Course | None) -> list[str]:
+    """Return in plain words what was shown and what was not, and how the plan was kept."""
+    lines = [one.text for one in seen.verdicts]
+    shares = seen.found.shares
+    if shares is not None:
+        spread = ", ".join(f"{arm} {number(count)}" for arm, count in shares.units.items())
+        lines.append(f"Units: {spread}; shares {'are NOT' if shares.is_mismatch else 'are'} as planned (p = {shares.p_value:.2g}).")
+    lines += [f"Beforehand {_unlike(arm, one)}" for arm, all_ in seen.balance.items() for one in all_ if not one.is_alike]
+    if seen.waiting:
+        lines.append(f"{number(seen.waiting)} units more were exposed and are too young to be read.")
+    if course is not None:
+        looks = len(course.looks) + (course.ended is None)
+        lines.append(f"This is look {looks} by the rule {course.plan.rule}, planned for {number(course.plan.planned)} units.")
+    return lines
+
+
+def _unlike(arm: str, one: Balance) -> str:
+    return f"{arm} differed from the control in {one.covariate} by {one.standardised:+.2f} standard deviations."
+
+
+def _ahead(desk: Desk, experiment: Experiment, power: float, over: str) -> Ahead:
+    return ahead(desk.loaded, desk.home.log, desk.history, experiment, desk.home.log.last_known + 1, over, power)
+
+
+def _effect(said: str, found: Ahead) -> float:
+    """Return an effect in the metric's unit."""
+    try:
+        return float(said[:-1]) / 100 * abs(found.figure.value) if said.endswith("%") else float(said)
+    except ValueError:
+        raise BadInput(
+            f"{said!r} is no effect: write 2% of the control's value, or a number in the metric's unit", field="effect"
+        ) from None
+
+
+def _needed(found: Ahead, effect: float) -> int:
+    weeks = found.weeks_for(effect)
+    if weeks is None:
+        raise BadInput(f"half a year brings too few units for {number(effect)}: look for a larger effect, or say --units", field="effect")
+    return weeks[1]
+
+
+def _duration(found: Ahead, effect: float) -> str:
+    weeks = found.weeks_for(effect)
+    asked = f"An effect of {number(effect)} is found with a chance of {found.power:.0%}"
+    return f"{asked} after {weeks[0]} weeks, {number(weeks[1])} units." if weeks else f"{asked} in no half year: look for a larger one."
+
+
+def _curve(name: str, found: Ahead) -> Table:
+    title = f"{name}: what {found.metric} shows, {number(found.figure.value)} now over {number(found.figure.units)} units"
+    rows = table(
+        title,
+        "weeks",
+        "units",
+        "smallest effect found",
+        "of the value",
+        numbers=("weeks", "units", "smallest effect found", "of the value"),
+    )
+    for week in _WEEKS:
+        effect = float(found.detectable[week - 1])
+        part = f"{effect / abs(found.figure.value):.1%}" if found.figure.value and np.isfinite(effect) else "–"
+        rows.add_row(str(week), number(int(found.units[week - 1])), number(effect), part)
+    return rows
+
+
+def _headline(name: str, course: Course | None) -> list[str]:
+    if course is None:
+        return [f"{name} is not on record: millrace experiment start says what is expected, before anything is seen"]
+    ended = f", ended {when(course.ended)}" + (f", everyone gets {course.keep}" if course.keep else "") if course.ended else ""
+    return [f"{name}, since {when(course.began)}{ended}: {course.plan.hypothesis}"]
+
+
+def _scorecard(seen: Reading) -> Table:
+    rows = table(
+        f"As of {when(seen.at)}", "metric", "arm", "control", "treatment", "difference", "p", "shown", numbers=("control", "treatment", "p")
+    )
+    for one in seen.found.findings:
+        found = one.comparison
+        figures = ["–"] * 4
+        if found is not None:
+            figures = [number(found.control.value), number(found.treatment.value), difference(found), _p(found.p_value)]
+        rows.add_row(f"{one.metric} ({one.role})", one.arm, *figures, one.shown)
+    return rows
+
+
+def _p(value: float) -> str:
+    return "<0.0001" if value < 1e-4 else f"{value:.4f}"
+
+
+def _noted(desk: Desk, name: str, course: Course, seen: Reading) -> None:
+    """Put a look on record, if there is anything new in it."""
+    looks = {key: msgspec.to_builtins(one) for key, one in seen.looks.items()}
+    if looks and (not course.looks or course.looks[-1]["looks"] != looks):
+        decided = {one.arm: one.decision for one in seen.verdicts}
+        desk.home.experiments.look(desk.loaded.name, name, {"looks": looks, "decided": decided}, Change(wall(), _WHO, "looked"))

@@ -1,0 +1,61 @@
+"""`millrace replay`: what it prints, what it refuses, and in which words."""
+
+import json
+
+import pytest
+
+from tests.cli.shop import live
+from tests.operate.posters import wall
+
+
+@pytest.fixture
+def booth(shop):
+    return wall(shop.folder, 300)
+
+
+def test_it_prints_a_row_per_outcome_and_says_what_was_shown(shop, booth):
+    said = shop.millrace("replay", "wall.py", "--policy", "calm")
+    assert said.status == 0, said.err
+    assert "calm on 300 decisions" in said.out
+    assert "tapped: calm earns less than what was done (gain -0." in said.out
+
+
+def test_json_holds_it_all(shop, booth):
+    said = shop.millrace("replay", "wall.py", "--policy", "surely", "--estimator", "dr", "--confidence", "0.9", "--json")
+    found = json.loads(said.out)
+    [judged] = found["judgements"]
+    assert (found["decisions"], judged["outcome"], judged["value"]["estimator"]) == (300, "tapped", "doubly robust")
+    assert judged["value"]["confidence"] == 0.9
+    assert judged["value"]["low"] < 0.6 < judged["value"]["high"]
+
+
+def test_imported_history_has_no_propensities_and_is_refused(stocked):
+    said = stocked.millrace("replay", "shop.py", "--policy", "popular")
+    assert said.status == 1
+    assert "none of 1,500 decisions has propensities: they were imported" in said.err
+
+
+def test_release_is_judged_only_on_decisions_it_has_not_learned_from(stocked):
+    assert stocked.millrace("train", "shop.py").status == 0
+    live(stocked, visits=60)
+    assert stocked.millrace("train", "shop.py").status == 0
+    releases = [word for word in stocked.millrace("status", "shop.py").out.split() if word.startswith("r000")]
+    first, second = sorted(set(releases))[0], sorted(set(releases))[-1]
+    said = stocked.millrace("replay", "shop.py", "--policy", "ranked", "--release", first)
+    assert said.status == 0, said.err
+    assert "ranked on 60 decisions" in said.out
+    refused = stocked.millrace("replay", "shop.py", "--policy", "ranked", "--release", second, "--since", "2026-03-01T00:00:00Z")
+    assert (refused.status, f"{second} learned from what was known until" in refused.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--policy", "nobody"), "shop.py binds no policy 'nobody': it binds ranked, popular"),
+        (("--policy", "popular", "--since", "yesterday"), "--since 'yesterday': write an instant with its time zone"),
+        (("--policy", "popular", "--estimator", "magic"), "there is no estimator 'magic'"),
+    ],
+)
+def test_mistakes_are_said(stocked, options, said):
+    found = stocked.millrace("replay", "shop.py", *options)
+    assert (found.status, said in found.err) == (1, True), found.err
