@@ -75,10 +75,8 @@ def main(
             for estimator, value in found.items():
                 holds = value.low <= truth.mean() <= value.high
                 held, asked = held + holds * (estimator != "direct"), asked + (estimator != "direct")
-                worth = value.effective_sample_size
-                print(
-                    f"  {estimator:14} {value.value:.5f} ({value.low:.5f} to {value.high:.5f}) worth {worth:6,.0f} {'' if holds else 'misses'}"
-                )
+                said = f"{value.value:.5f} ({value.low:.5f} to {value.high:.5f})"
+                print(f"  {estimator:14} {said} worth {value.effective_sample_size:6,.0f}{'' if holds else ' misses'}")
     print(f"open_bandit ratio={held / max(asked, 1):.2f}")
 
 

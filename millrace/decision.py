@@ -14,7 +14,7 @@ from millrace.types import Array, Columns, blank, runs, size, stack, take
 NOT_TAKEN = -1
 """The rank of a candidate that was considered and not taken."""
 
-DECAY = 3  # of probabilistic interleaving: an arm draws its r-th candidate, from 1, in proportion to r ** -DECAY; what is logged rests on it
+DECAY = 3  # in probabilistic interleaving an arm draws its r-th candidate, from 1, in proportion to r ** -DECAY; logs rest on it
 
 FORGOTTEN = "(forgotten)"
 """What stands where somebody was named who was forgotten since; nothing is counted, learned or recalled by it."""

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 from millrace.errors import DeclarationError
-from millrace.experiments.reads import reads_of
 from millrace.features.learned import Learned
 from millrace.features.plan import Plan, plan
 from millrace.models.declare import Judged, Model, Outcome, Pairs
@@ -106,7 +105,12 @@ class Loaded:
 
     def _measured(self) -> list[type]:
         """Return the classes that the metrics of its experiments read."""
-        reads = [read for one in self.of(Experiment) for read in reads_of(one.scorecard)]
+        cards = [one.scorecard for one in self.of(Experiment) if one.scorecard is not None]
+        if not cards:
+            return []
+        from millrace.experiments.reads import reads_of  # what it stands on is slow to import
+
+        reads = [read for card in cards for read in reads_of(card)]
         wanted: list[type] = [read.stream for read in reads if read.stream is not None]
         with suppress(DeclarationError):  # the checks say which feature cannot be read
             wanted += plan(self.system.request, None, [read.of for read in reads if read.kind == "feature"]).streams

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from millrace.checks import believing, deciding, keeping, learning
+from millrace.checks import believing, deciding, experimenting, keeping, learning
 from millrace.errors import DeclarationError
 from millrace.loaded import Loaded
 
@@ -13,6 +13,6 @@ def check(loaded: Loaded) -> None:
     Raises:
         DeclarationError: The first rule broken.
     """
-    for rule in deciding.RULES + learning.RULES + believing.RULES + keeping.RULES:
+    for rule in deciding.RULES + experimenting.RULES + learning.RULES + believing.RULES + keeping.RULES:
         for declaration, sentence in rule(loaded):
             raise DeclarationError(f"{loaded.places[id(declaration)]}: {loaded.names[id(declaration)]}: {sentence}")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from millrace.checks.rule import Problem, Rule
 from millrace.errors import DeclarationError, brief
-from millrace.experiments.reads import Read, on_log, unit_way
-from millrace.experiments.scorecard import Scorecard
 from millrace.features.plan import plan
 from millrace.features.values import kind_of
 from millrace.loaded import Loaded
@@ -16,6 +14,9 @@ from millrace.policy.assignment import TimeSlot
 from millrace.policy.wrappers import Experiment
 from millrace.schema import Field
 from millrace.walk import reachable
+
+if TYPE_CHECKING:
+    from millrace.experiments.reads import Read
 
 
 def _experiments_of_a_layer_stand_side_by_side(loaded: Loaded) -> Iterator[Problem]:
@@ -35,6 +36,9 @@ def _scorecards_can_be_read(loaded: Loaded) -> Iterator[Problem]:
     for one in loaded.of(Experiment):
         if one.scorecard is None:
             continue
+        from millrace.experiments.reads import on_log  # what they stand on is slow to import
+        from millrace.experiments.scorecard import Scorecard
+
         if not isinstance(one.scorecard, Scorecard):
             yield one, f"scorecard={brief(one.scorecard)} is none: write Scorecard(Mean(...), guardrails=[...])"
             continue
@@ -52,6 +56,8 @@ def _check(loaded: Loaded, experiment: Experiment, read: Read) -> None:
     Raises:
         DeclarationError: It cannot.
     """
+    from millrace.experiments.reads import unit_way
+
     system = loaded.system
     unit: Any = experiment.unit
     field: Field | None = unit.by if isinstance(unit, TimeSlot) else unit

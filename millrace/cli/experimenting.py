@@ -137,9 +137,7 @@ def stop(system: str, folder: Path, name: str, why: str, keep: str) -> None:
     out = console()
     for one in seen.verdicts if seen is not None else ():
         out.print(one.text)
-    out.print(
-        f"{named} is over" + (f"; within seconds everyone gets {keep}" if keep else "; arms go on as declared until the module says else")
-    )
+    out.print(f"{named} is over" + (f"; within seconds everyone gets {keep}" if keep else "; its arms go on as declared"))
 
 
 def told(seen: Reading, course: Course | None) -> list[str]:

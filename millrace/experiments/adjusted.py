@@ -51,6 +51,8 @@ class Adjusted(Declared, ABC):
 
     def _touched(self, control: Summary, treatment: Summary) -> tuple[Caution, ...]:
         """Return a caution for covariates that differ between the arms by more than luck does: they were no longer as before."""
+        if not self.covariates:
+            return ()
         one, other = (arm.moments(self._group()) for arm in (control, treatment))
         found: list[Caution] = []
         for at in range(len(self._group()) - len(self.covariates), len(self._group())):

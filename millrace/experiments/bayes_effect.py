@@ -89,7 +89,7 @@ def learned_prior(differences: Array, errors: Array, mean: float | None = 0.0) -
         mean: The mean effect; None to learn it too.
 
     Raises:
-        Refused: There are fewer than five experiments.
+        Refused: There are fewer than five experiments, or one has no difference, or no error above 0.
 
     Source: Gelman et al. (2013), Bayesian Data Analysis, chapter 5; Deng (2015), Objective Bayesian Two Sample Hypothesis Testing for
     Online Controlled Experiments.
@@ -97,6 +97,8 @@ def learned_prior(differences: Array, errors: Array, mean: float | None = 0.0) -
     if len(differences) < 5:
         raise Refused(Reason.FEW_UNITS, f"{len(differences)} experiments do not tell how effects vary: five at least, or set the prior")
     errors = np.asarray(errors, dtype=np.float64)
+    if not (np.isfinite(differences) & np.isfinite(errors) & (errors > 0)).all():
+        raise Refused(Reason.NOT_A_NUMBER, "an experiment has no difference, or no error above 0: leave it out")
 
     def centre(spread: float) -> float:
         weight = 1 / (errors**2 + spread**2)

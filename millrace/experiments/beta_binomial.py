@@ -85,7 +85,7 @@ class BetaBinomial:
         """
         for name, arm in (("control", control), ("treatment", treatment)):
             if not arm.units:
-                raise Refused(Reason.EMPTY_ARM, f"the {name} has no units")
+                raise Refused(Reason.EMPTY_ARM, f"the {name} has no units: wait until some were exposed")
         bar = -np.log1p(-confidence)
         centre = treatment.events / treatment.units - control.events / control.units
         return self._ends(lambda d: self.log_evidence_of_difference(control, treatment, d) - bar, centre, -1.0, 1.0)

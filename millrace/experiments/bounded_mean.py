@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from millrace.experiments.reasons import Reason, Refused
 from millrace.experiments.wealth import STAKES, Wealth
 from millrace.types import Array
 
@@ -43,10 +44,15 @@ def confidence_sequence(x: Array, alarm: float) -> tuple[float, float]:
         x: What was seen so far, in its order, in [0, 1]. Shape (n,).
         alarm: The chance that the interval ever misses the mean, in (0, 1).
 
+    Raises:
+        Refused: An observation is outside of [0, 1], or no number.
+
     >>> low, high = confidence_sequence(np.tile([0.0, 1.0], 500), 0.05)
     >>> 0.4 < low < 0.5 < high < 0.6
     True
     """
+    if not ((x >= 0) & (x <= 1)).all():
+        raise Refused(Reason.OUT_OF_BOUNDS, "an observation is outside of [0, 1] or no number: leave it out, or bring all to that range")
     return _refuted_below(x, alarm / 2), 1 - _refuted_below(1 - x, alarm / 2)
 
 

@@ -40,6 +40,8 @@ def contrast(
     if not error.size > 0:
         said = f"{metric} does not vary in {control.name} nor in {treatment.name}: nothing says how far chance would move it"
         raise Refused(Reason.NO_VARIANCE, f"{said}; read it over a longer time or of more units")
+    if not np.isfinite(error.size):
+        raise Refused(Reason.OUT_OF_BOUNDS, f"{metric} has values too large to be squared: divide them all by some power of ten")
     difference = treatment.value - control.value
     p_value, log_p = chance((difference - asked.beyond) / error.size, error.df, asked.alternative)
     below, above = reach(asked, error.df)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from millrace.experiments.moments import Moments
+from millrace.experiments.moments import Moments, above_rounding
 from millrace.types import Array
 
 
@@ -59,5 +59,5 @@ def without(arm: Explained, slopes: Array, means: Array) -> tuple[float, float]:
         means: The covariates' means over the pair. Shape (k,).
     """
     value = arm.value - slopes @ (arm.means - means)
-    variance = arm.variance - 2 * slopes @ arm.covariance + slopes @ arm.scatter @ slopes
-    return float(value), float(max(variance, 0.0))
+    variance = above_rounding(np.array([arm.variance, -2 * slopes @ arm.covariance, slopes @ arm.scatter @ slopes]))
+    return float(value), variance

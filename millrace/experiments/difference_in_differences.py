@@ -64,6 +64,8 @@ def two_way(outcome: Array, unit: Array, period: Array, treated: Array, cluster:
     Source: Goodman-Bacon (2021), Difference-in-Differences with Variation in Treatment Timing, for what it averages.
     """
     finite("the outcome", outcome)
+    if not len(outcome):
+        raise Refused(Reason.EMPTY_ARM, "there are no rows to compare: read a longer time, or other units", "outcome")
     x = within(unit, period, np.asarray(treated, dtype=np.float64)[:, None], outcome)
     fit = fitted(x[:, :-1], x[:, -1], absorbed=len(np.unique(unit)))
     return by_cluster(fit, 0, unit if cluster is None else cluster, "two-way fixed effects", asked)

@@ -61,7 +61,7 @@ def bernstein_difference(
     """
     for name, arm in (("control", control), ("treatment", treatment)):
         if not len(arm):
-            raise Refused(Reason.EMPTY_ARM, f"the {name} has no units")
+            raise Refused(Reason.EMPTY_ARM, f"the {name} has no units: wait until some were exposed")
     each = (1 + confidence) / 2
     (low_c, high_c), (low_t, high_t) = (bernstein_sequence(arm, each, bounds) for arm in (control, treatment))
     return float(low_t.max() - high_c.min()), float(high_t.min() - low_c.max())

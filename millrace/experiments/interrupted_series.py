@@ -19,6 +19,7 @@ FEWEST = 8
 """Points on either side below which a slope and what residuals share cannot both be told."""
 
 _PLENTY = 24
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ def interrupted_series(
         said = f"{max(since, 0)} periods before the change and {max(n - since, 0)} after: at least {FEWEST} on each side are needed"
         raise Refused(Reason.FEW_UNITS, f"{said}; take shorter periods, or wait", "since")
     x = lines(n, since)
+    if np.abs(fitted(x, outcome).residual).max() <= _ROUNDING * np.abs(outcome).max():
+        said = "the series lies on its two lines, so nothing says how far chance would move it"
+        raise Refused(Reason.NO_VARIANCE, f"{said}; read it in shorter periods, or of more units")
     if errors == "newey-west":
         fit = fitted(x, outcome)
         covariance = newey_west(fit, int(4 * (n / 100) ** (2 / 9)) if lags is None else lags)

@@ -42,9 +42,13 @@ class Moments:
         wanted = tuple(columns if names is None else names)
         rows = np.array([columns[name] for name in wanted], dtype=np.float64).reshape(len(wanted), -1)
         n = rows.shape[1]
-        means = rows.mean(axis=1) if n else np.zeros(len(wanted))
-        apart = rows - means[:, None]
-        return Moments(wanted, n, means, apart @ apart.T)
+        if not n:
+            return Moments.none(wanted)
+        near = rows[:, :1]  # from there what is equal is exactly 0 apart: a mean of tenths is not a tenth
+        apart = rows - near
+        means = apart.mean(axis=1, keepdims=True)
+        apart -= means
+        return Moments(wanted, n, (near + means)[:, 0], apart @ apart.T)
 
     @staticmethod
     def none(names: Sequence[str]) -> Moments:
@@ -85,3 +89,13 @@ class Moments:
 
     def _place(self, name: str) -> int:
         return self.names.index(name)
+
+
+def above_rounding(terms: Array) -> float:
+    """Return the sum of terms that make up a variance; 0 where they cancel down to what rounding leaves of them.
+
+    >>> above_rounding(np.array([1.0, -2.0, 1.0 + 1e-15]))
+    0.0
+    """
+    total = float(terms.sum())
+    return total if total > 100 * np.finfo(np.float64).eps * np.abs(terms).sum() else 0.0

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from millrace.experiments.moments import Moments
+from millrace.experiments.moments import Moments, above_rounding
 from millrace.experiments.reasons import Reason, Refused
 
 
@@ -47,5 +47,5 @@ def linear(moments: Moments) -> Linear:
     value = top / bottom
     scatter = moments.scatter / max(moments.n - 1, 1)
     weights = np.array([1.0, -value]) / bottom
-    variance = weights @ scatter[:2, :2] @ weights
-    return Linear(float(value), float(variance), weights @ scatter[:2, 2:])
+    variance = above_rounding(np.outer(weights, weights) * scatter[:2, :2])
+    return Linear(float(value), variance, weights @ scatter[:2, 2:])

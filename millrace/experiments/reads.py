@@ -88,9 +88,7 @@ def reads_of(card: Any) -> Iterator[Read]:
 
 def _resolved(metric: Metric) -> tuple[Metric, list[Read]]:
     if not isinstance(metric, Declared):
-        raise DeclarationError(
-            f"{metric.name} does not say what it reads of the log: use Mean, Count, Proportion or another"
-        )
+        raise DeclarationError(f"{metric.name} does not say what it reads of the log: use Mean, Count, Proportion or another")
     values = {name: _value(metric, getattr(metric, name)) for name in _VALUES if hasattr(metric, name)}
     before = [_covariate(metric, one) for one in metric.covariates]
     columns: dict[str, Any] = {name: read.column for name, read in values.items()}
@@ -107,9 +105,7 @@ def _value(metric: Declared, of: Any) -> Read:
         return Read(of, "outcome", begin, end)
     if _is_event(of):
         return Read(of, "events", begin, end)
-    raise DeclarationError(
-        f"{metric.name}: {brief(of)} is nothing that happens: name an event, an expression over one, or an outcome"
-    )
+    raise DeclarationError(f"{metric.name}: {brief(of)} is nothing that happens: name an event, an expression over one, or an outcome")
 
 
 def _covariate(metric: Declared, of: Any) -> Read:

@@ -18,10 +18,16 @@ def regret(best: Array, taken: Array) -> Array:
         best: What the best candidate was worth, in expectation. Shape (n,).
         taken: What the candidate taken was. Shape (n,).
 
+    Raises:
+        Refused: A worth is no number.
+
     >>> regret(np.array([0.5, 0.5, 0.5]), np.array([0.2, 0.5, 0.4])).round(6).tolist()
     [0.3, 0.3, 0.4]
     """
-    return np.cumsum(np.asarray(best, dtype=np.float64) - np.asarray(taken, dtype=np.float64))
+    best, taken = np.asarray(best, dtype=np.float64), np.asarray(taken, dtype=np.float64)
+    if not (np.isfinite(best).all() and np.isfinite(taken).all()):
+        raise Refused(Reason.NOT_A_NUMBER, "what a candidate was worth is not a number in some rounds: leave those out of both")
+    return np.cumsum(best - taken)
 
 
 def lai_robbins(means: Array) -> float:

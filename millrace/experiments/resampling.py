@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import get_args
 
 import msgspec
 import numpy as np
-from scipy import special
 
 from millrace.errors import BadInput
 from millrace.experiments.comparison import Asked, Comparison
 from millrace.experiments.contrast import contrast
+from millrace.experiments.drawn import By, Drawn, ends, tails
 from millrace.experiments.reasons import Caution, Reason, Refused
 from millrace.experiments.resampled_sums import AT_ONCE, Sums, differences, in_errors, terms
 from millrace.experiments.two_arms import TwoArms
 from millrace.types import Array
 
-By = Literal["symmetric", "studentised", "percentile", "BCa"]
-
 FEWEST = 20
 """Fewer units than this in an arm say too little of its tails: draws of them look surer than they are."""
 
-
-MOST_LEANING = 0.35
+MOST_LEANING = 0.5
 """Up to this skewness of the difference itself intervals were measured to hold within a point (log-normal units)."""
-
-
-class Drawn(NamedTuple):
-    """The difference in draws of the units.
-
-    Attributes:
-        seen: On the units themselves.
-        error: Its standard error there.
-        difference: In each draw. Shape (draws,).
-        in_errors: How far each draw lies from what was seen, in the draw's own standard errors. Shape (draws,).
-        acceleration: How fast the error moves with the difference (BCa's a).
-    """
-
-    seen: float
-    error: float
-    difference: Array
-    in_errors: Array
-    acceleration: float
 
 
 def bootstrap(
@@ -80,7 +58,7 @@ def bootstrap(
     (2012), Estimating Uncertainty for Massive Data Streams, for Poisson draws.
     """
     by = by or ("symmetric" if asked.alternative == "two-sided" else "studentised")
-    if by not in _ENDS or (by == "symmetric" and asked.alternative != "two-sided"):
+    if by not in get_args(By) or (by == "symmetric" and asked.alternative != "two-sided"):
         raise BadInput(f'by={by!r}: write "symmetric" (two-sided only), "studentised", "percentile" or "BCa"', field="by")
     base = contrast(metric, *arms.figures(metric), asked)
     found = drawn(arms, seed, draws, poisson=poisson)
@@ -90,8 +68,8 @@ def bootstrap(
         raise Refused(Reason.FEW_UNITS, f"{said}; read it of more units")
     found = found._replace(difference=found.difference[finite], in_errors=found.in_errors[finite])
     tail = (1 - asked.confidence) / (2 if asked.alternative == "two-sided" else 1)
-    low, high = _ENDS[by](found, tail)
-    up, down = _TAILS[by](found, asked.beyond)
+    low, high = ends(found, by, tail)
+    up, down = tails(found, by, asked.beyond)
     p_value = {"two-sided": min(2 * min(up, down), 1.0), "greater": up, "less": down}[asked.alternative]
     return msgspec.structs.replace(
         base,
@@ -100,7 +78,7 @@ def bootstrap(
         high=np.inf if asked.alternative == "greater" else high,
         p_value=p_value,
         log_p=float(np.log(p_value)),
-        cautions=(*base.cautions, *_cautions(metric, min(base.control.units, base.treatment.units), found)),
+        cautions=(*base.cautions, *_cautions(metric, arms, min(base.control.units, base.treatment.units), found)),
     )
 
 
@@ -119,16 +97,28 @@ def drawn(arms: TwoArms, seed: int, draws: int, *, poisson: bool = False) -> Dra
     return Drawn(float(seen[0]), float(error[0]), difference, in_errors(difference - seen, errors), _acceleration(*sides))
 
 
-def _cautions(metric: str, units: int, found: Drawn) -> tuple[Caution, ...]:
+def _cautions(metric: str, arms: TwoArms, units: int, found: Drawn) -> tuple[Caution, ...]:
     if units < FEWEST:
         said = f"an arm has {units} units: the bootstrap knows the tails of {metric} too badly with fewer than {FEWEST}"
         return (Caution(Reason.FEW_UNITS, said),)
-    if abs(6 * found.acceleration) <= MOST_LEANING:
+    leans = max(abs(6 * found.acceleration), leaning(arms))
+    if leans <= MOST_LEANING:
         return ()
     said = (
-        f"{metric} leans by {6 * found.acceleration:.2g}: a few units decide, and those not seen yet are not drawn; read it of more units"
+        f"{metric} leans by {leans:.2g}: a few units decide, and those not seen yet are not drawn; read it of more units, or winsorise it"
     )
     return (Caution(Reason.SKEWED, said),)
+
+
+def leaning(arms: TwoArms) -> float:
+    """Return how skewed the difference would be if both arms' units had one law: that of all of them.
+
+    A small arm has not seen its own tail; the larger one beside it says more of what is missing there than the units it has.
+    """
+    sides = [(arms.top[side], arms.bottom[side]) for side in (~arms.treated, arms.treated)]
+    apart = np.concatenate([(top - bottom * (top.sum() / bottom.sum())) / bottom.mean() for top, bottom in sides])
+    (n, m), spread = (len(top) for top, _ in sides), float((apart**2).mean())
+    return float(abs((apart**3).mean() / spread**1.5 * (1 / m**2 - 1 / n**2)) / (1 / n + 1 / m) ** 1.5) if spread > 0 else 0.0
 
 
 def _multinomial(rng: np.random.Generator, draws: int, n: int) -> Array:
@@ -149,71 +139,3 @@ def _acceleration(control: Array, treatment: Array) -> float:
         moves = (len(rows) - 1) * (np.nanmean(without) - without) / len(rows)
         cubes, squares = cubes + np.nansum(moves**3), squares + np.nansum(moves**2)
     return float(cubes / (6 * squares**1.5)) if squares else 0.0
-
-
-def _studentised_ends(found: Drawn, tail: float) -> tuple[float, float]:
-    ordered, rank = np.sort(found.in_errors), tail * (len(found.in_errors) + 1)
-    least, most = max(int(np.floor(rank + 1e-9)), 1), len(ordered)
-    return found.seen - float(ordered[most - least]) * found.error, found.seen - float(ordered[least - 1]) * found.error
-
-
-def _studentised_tails(found: Drawn, beyond: float) -> tuple[float, float]:
-    away, m = (found.seen - beyond) / found.error, len(found.in_errors)
-    return float((1 + (found.in_errors >= away).sum()) / (m + 1)), float((1 + (found.in_errors <= away).sum()) / (m + 1))
-
-
-def _symmetric_ends(found: Drawn, tail: float) -> tuple[float, float]:
-    ordered, rank = np.sort(np.abs(found.in_errors)), 2 * tail * (len(found.in_errors) + 1)
-    far = float(ordered[len(ordered) - max(int(np.floor(rank + 1e-9)), 1)]) * found.error
-    return found.seen - far, found.seen + far
-
-
-def _symmetric_tails(found: Drawn, beyond: float) -> tuple[float, float]:
-    away = abs(found.seen - beyond) / found.error
-    half = float((1 + (np.abs(found.in_errors) >= away).sum()) / (len(found.in_errors) + 1)) / 2
-    return half, half
-
-
-def _percentile_ends(found: Drawn, tail: float) -> tuple[float, float]:
-    low, high = np.quantile(found.difference, [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def _percentile_tails(found: Drawn, beyond: float) -> tuple[float, float]:
-    m = len(found.difference)
-    return float((1 + (found.difference <= beyond).sum()) / (m + 1)), float((1 + (found.difference >= beyond).sum()) / (m + 1))
-
-
-def _bca_ends(found: Drawn, tail: float) -> tuple[float, float]:
-    shift = _shift(found)
-    parts = shift + special.ndtri([tail, 1 - tail])
-    low, high = np.quantile(found.difference, special.ndtr(shift + parts / (1 - found.acceleration * parts)))
-    return float(low), float(high)
-
-
-def _bca_tails(found: Drawn, beyond: float) -> tuple[float, float]:
-    """Return the tails at which the interval would end at `beyond`: the map of `_bca_ends`, backwards."""
-    shift, m = _shift(found), len(found.difference)
-    part = special.ndtri(np.clip(((found.difference <= beyond).sum() + 0.5) / (m + 1), 0.5 / (m + 1), 1 - 0.5 / (m + 1))) - shift
-    z = part / (1 + found.acceleration * part) - shift
-    return max(float(special.ndtr(z)), 1 / (m + 1)), max(float(special.ndtr(-z)), 1 / (m + 1))
-
-
-def _shift(found: Drawn) -> float:
-    m = len(found.difference)
-    under = ((found.difference < found.seen).sum() + (found.difference <= found.seen).sum()) / (2 * m)
-    return float(special.ndtri(np.clip(under, 0.5 / m, 1 - 0.5 / m)))
-
-
-_ENDS: dict[By, Callable[[Drawn, float], tuple[float, float]]] = {
-    "symmetric": _symmetric_ends,
-    "studentised": _studentised_ends,
-    "percentile": _percentile_ends,
-    "BCa": _bca_ends,
-}
-_TAILS: dict[By, Callable[[Drawn, float], tuple[float, float]]] = {
-    "symmetric": _symmetric_tails,
-    "studentised": _studentised_tails,
-    "percentile": _percentile_tails,
-    "BCa": _bca_tails,
-}

@@ -74,14 +74,14 @@ class Sandwich(NamedTuple):
         shares, turned = np.linalg.eigh(self.root.T @ self.grams @ self.root)  # what part of each direction the cluster holds
         left = 1 - shares
         mended = np.where(left > 1e-10, 1 / np.sqrt(np.maximum(left, 1e-10)), 0.0)
-        weights = np.einsum("pk,gkl,gl,gml,m->gp", self.root, turned, mended, turned, seen, optimize=True)
-        variance = float((np.einsum("gp,gp->g", weights, self.scores) ** 2).sum())
+        weights = (turned @ (mended * (seen @ turned))[..., None])[..., 0] @ self.root.T  # by cluster: root (I - shares)^(-1/2) root' of
+        variance = float(((weights * self.scores).sum(axis=1) ** 2).sum())
         return Error(float(np.sqrt(variance)), self._df(weights))
 
     def _df(self, weights: Array) -> float:
         """Return Satterthwaite's degrees of freedom: of Σ (q_g'e_g)² with q_g = X_g weights_g, were rows independent and alike."""
-        pulled = np.einsum("gpq,gq->gp", self.grams, weights)
-        own = np.einsum("gp,gp->g", weights, pulled)
+        pulled = (self.grams @ weights[..., None])[..., 0]
+        own = (weights * pulled).sum(axis=1)
         reduced = pulled @ self.root
         shared = (reduced**2).sum(axis=1)
         squares = (own**2).sum() - 2 * own @ shared + ((reduced.T @ reduced) ** 2).sum()

@@ -10,7 +10,7 @@ import numpy as np
 
 from millrace.errors import BadInput
 from millrace.experiments.reasons import Caution, Reason, Refused
-from millrace.types import Array, Columns, duration, instant, micros, objects
+from millrace.types import Array, Columns, duration, instant, micros, moment, objects
 
 
 def boundaries(first: datetime, every: str, count: int) -> Array:
@@ -84,6 +84,43 @@ def _drawn(salt: str, region: str, block: int, size: int) -> Array:
     treated = np.zeros(size, dtype=bool)
     treated[sorted(range(size), key=hashes.__getitem__)[: size // 2]] = True
     return treated
+
+
+def observed(region: Array, at: Array, treated: Array, every: str, size: int = 4) -> dict[str, Array]:
+    """Return the plan that events were decided by: columns as of `schedule`, a row for each slot that has events.
+
+    It is for slots that a log tells of, each drawn by itself at multiples of its length since 1970 UTC (`TimeSlot`). Blocks are then `size`
+    slots of a region that follow one another; those in which one arm has none give no difference, so blocks of four lose one in eight.
+
+    Args:
+        region: Where each event was decided. Shape (n,).
+        at: When, in microseconds since 1970 UTC. Shape (n,).
+        treated: By which arm. Boolean, shape (n,).
+        every: How long a slot is, as "30m".
+        size: Slots in a block.
+
+    Raises:
+        Refused: A slot has events of both arms: it was not the slot that was assigned.
+    """
+    length = micros(every)
+    names, code = np.unique(region.astype(str), return_inverse=True)
+    number = at // length
+    pairs, first, which = np.unique(np.column_stack([code, number]), axis=0, return_index=True, return_inverse=True)
+    share = np.bincount(which.ravel(), weights=treated) / np.bincount(which.ravel())
+    mixed = np.flatnonzero((share > 0) & (share < 1))
+    if len(mixed):
+        where = f"{len(mixed)} of {len(pairs)} slots have events of both arms, one at {moment(int(pairs[mixed[0], 1] * length))} among them"
+        raise Refused(Reason.TWO_ARMS, f"{where}: give the length that was assigned, and what had slots of its own", "treated")
+    _, block = np.unique(np.column_stack([pairs[:, 0], pairs[:, 1] // size]), axis=0, return_inverse=True)
+    start = pairs[:, 1] * length
+    return {
+        "region": region[first],
+        "slot": pairs[:, 1],
+        "start": start,
+        "end": start + length,
+        "block": block.ravel(),
+        "treated": share > 0.5,
+    }
 
 
 def placed(plan: Columns, region: Array, at: Array) -> Array:

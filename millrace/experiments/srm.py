@@ -63,7 +63,7 @@ def sample_ratio(units: Mapping[str, int], weights: Mapping[str, float]) -> Shar
     names, parts = planned(units, weights)
     counts = np.array([units.get(name, 0) for name in names], dtype=np.float64)
     if not counts.sum():
-        raise Refused(Reason.EMPTY_ARM, "no arm has any units: there are no shares to check yet")
+        raise Refused(Reason.EMPTY_ARM, "no arm has any units: there are no shares to check yet, so wait for some")
     expected = counts.sum() * parts
     log_p = log_chi_square(float((((counts - expected) ** 2) / expected).sum()), len(names) - 1)
     said = f"fewer than 5 units were expected in {names[int(expected.argmin())]}: the p-value is rough until there are more"
@@ -87,8 +87,8 @@ def planned(units: Mapping[str, int], weights: Mapping[str, float]) -> tuple[lis
     for name, count in units.items():
         if name not in weights:
             raise BadInput(f"{name} has units and no weight: say what share it was to have", field=name)
-        if count < 0:
-            raise BadInput(f"{name} has {count} units: counts are 0 or more", field=name)
+        if not (np.isfinite(count) and count >= 0 and count == round(count)):
+            raise BadInput(f"{name} has {count} units: counts are whole numbers, 0 or more", field=name)
         if weights[name] == 0 and count:
             said = (
                 f"{name} was to have no units and has {count}: find out who assigns them before anything is read; nothing is left to test"

@@ -65,12 +65,12 @@ def sample_ratio_so_far(looks: Mapping[str, Array], weights: Mapping[str, float]
     arrays = {name: np.atleast_1d(np.asarray(counts)) for name, counts in looks.items()}
     if len({len(counts) for counts in arrays.values()}) != 1 or not all(len(counts) for counts in arrays.values()):
         raise BadInput("every arm needs its units at every look, and there must be one look at least", field="looks")
-    names, parts = planned({name: int(counts.max()) for name, counts in arrays.items()}, weights)
+    names, parts = planned({name: counts.max() for name, counts in arrays.items()}, weights)
     table = np.stack([arrays.get(name, np.zeros(len(next(iter(arrays.values()))))) for name in names], axis=-1)
     if (np.diff(table, axis=0) < 0).any() or (table < 0).any():
         raise BadInput("units fall from one look to the next: give the distinct units so far", field="looks")
     if not table[-1].sum():
-        raise Refused(Reason.EMPTY_ARM, "no arm has any units: there are no shares to check yet")
+        raise Refused(Reason.EMPTY_ARM, "no arm has any units: there are no shares to check yet, so wait for some")
     log_p = -max(float(log_evidence(table, parts).max()), 0.0)
     return Shares(
         units={name: int(count) for name, count in zip(names, table[-1], strict=True)},

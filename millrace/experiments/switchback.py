@@ -51,6 +51,10 @@ def switchback(metric: str, plan: Columns, region: Array, at: Array, value: Arra
         cautions = (*cautions, Caution(Reason.FEW_EVENTS, said))
     rows = {**take(plan, kept), "mean": means[kept]}
     differences = block_differences(rows)
+    blocks = len(np.unique(rows["block"]))
+    if len(differences) < blocks:
+        said = f"{blocks - len(differences)} of {blocks} blocks have slots of one arm only, so they say nothing: draw arms within blocks"
+        cautions = (*cautions, Caution(Reason.EMPTY_ARM, said))
     control, treatment = (_arm(name, rows["mean"][side]) for name, side in zip(("control", "treatment"), _sides(rows), strict=True))
     error = Error(float(differences.std(ddof=1) / np.sqrt(len(differences))), len(differences) - 1.0)
     cautions = (*cautions, *_carried_over(rows))

@@ -10,6 +10,7 @@ from scipy import special
 
 from millrace.errors import BadInput
 from millrace.experiments.comparison import Alternative
+from millrace.experiments.reasons import Reason, Refused
 from millrace.experiments.root import root
 from millrace.types import Array
 
@@ -85,6 +86,9 @@ def sum_of_winners(difference: Array, error: Array, threshold: float = 1.9599639
         error: Their standard errors, above 0. Shape (n,).
         threshold: How many standard errors made them significant.
 
+    Raises:
+        Refused: A difference is no number, or an error not above 0.
+
     Source: Lee & Shen (2018), Winner's Curse: Bias Estimation for Total Effects of Features in Online Controlled Experiments.
 
     >>> plain, corrected = sum_of_winners(np.array([3.0, 2.0, 0.5]), np.array([1.0, 1.0, 1.0]))
@@ -92,8 +96,9 @@ def sum_of_winners(difference: Array, error: Array, threshold: float = 1.9599639
     (5.0, 4.232)
     """
     difference, error = np.asarray(difference, dtype=np.float64), np.asarray(error, dtype=np.float64)
-    if not (error > 0).all():
-        raise BadInput("every experiment needs a standard error above 0", field="error")
+    if not (np.isfinite(difference) & (error > 0) & np.isfinite(error)).all():
+        said = "every experiment needs a difference that is a number, and a standard error above 0: leave out what was never read"
+        raise Refused(Reason.NOT_A_NUMBER, said, "error")
     z = difference / error
     plain = float(difference[z > threshold].sum())
     density = np.exp(-((threshold - z) ** 2) / 2) / np.sqrt(2 * np.pi)

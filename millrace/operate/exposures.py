@@ -42,7 +42,7 @@ def exposures(
     """Return who was exposed to the arms of an experiment.
 
     Every decision counts, also one that repeats an earlier answer or was made blind: the unit met its arm. What was decided outside
-    the arms (outside, holdout, kept) is passed over; a unit that was ever put into an arm by name is left out as a whole.
+    the arms (outside, holdout, everyone) is passed over; a unit that was ever put into an arm by name is left out as a whole.
 
     Args:
         loaded: The system.

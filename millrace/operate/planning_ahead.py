@@ -96,7 +96,8 @@ def ahead(
     if min(shares) <= 0:
         raise BadInput("an arm of share 0 never has units: plan without it", field="shares")
     spread, design = Spread.of(figure), Design(alpha=1 - card.confidence, shares=shares)
-    units = _weekly(np.sort(seen["first"]), max(since, int(seen["first"].min())), until) * float(experiment.assignment.share(0, until) / shares[0])
+    taking_part = float(experiment.assignment.share(0, until) / shares[0])
+    units = taking_part * _weekly(np.sort(seen["first"]), max(since, int(seen["first"].min())), until)
     found = np.array([_detectable(spread, each, power, design) for each in units])
     return Ahead(card.primary.name, figure, units.astype(np.int64), found, power, design, spread)
 

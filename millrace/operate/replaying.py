@@ -14,6 +14,7 @@ from millrace.loaded import Loaded
 from millrace.log.log import Log
 from millrace.models.declare import Outcome
 from millrace.operate.history import LogHistory
+from millrace.operate.replaying_support import never_tried
 from millrace.operate.replaying_targets import Chances, targets
 from millrace.operate.replaying_value import ESTIMATORS, Judgement, Replaying, judge
 from millrace.schema import field_names
@@ -95,6 +96,7 @@ def replay(
     if not len(kept):
         said = f"{other.name_of(other.system.policy)} could have answered none of {size(requests):,} decisions: its models had no version"
         raise Refused(Reason.NO_SUPPORT, f"{said} then; judge it on later decisions, or by a release with --release", field="policy")
+    never = never_tried(log, loaded.name, chances) if loaded.system.candidate is not None else {}
     return Replayed(
         policy=other.name_of(other.system.policy),
         since=int(made["at"][kept].min()),
@@ -105,7 +107,7 @@ def replay(
         unanswered=unanswered,
         missed=dict(missed),
         rows=len(kept),
-        judgements=[judge(loaded, history, one, made, kept, chances, asked) for one in loaded.of(Outcome)],
+        judgements=[judge(loaded, history, one, made, kept, chances, asked, never) for one in loaded.of(Outcome)],
     )
 
 

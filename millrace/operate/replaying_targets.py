@@ -9,6 +9,7 @@ import numpy as np
 
 from millrace.decision import Decisions
 from millrace.errors import Late
+from millrace.evaluation.reasons import Reason, Refused
 from millrace.features.online import OnlineView
 from millrace.features.streamed import needed
 from millrace.loaded import Loaded
@@ -84,6 +85,9 @@ def targets(
 
     Yields:
         (position in `asked`, chances, what it would have gone without), by watermark; None where it could not have answered.
+
+    Raises:
+        Refused: The policy does not state its chances.
     """
     past = Past(loaded, log)
     acts = {loaded.name_of(one.stages[-1]): one for one in loaded.of(Pipeline) if isinstance(one.stages[-1], Act)}
@@ -119,6 +123,9 @@ def _together(asked: Columns) -> Iterator[Array]:
 def _chances(decided: Decisions, place: int, to: dict[str, str]) -> Chances:
     first, end = (int(one) for one in decided.starts[place : place + 2])
     chance = decided.rows["propensity"][first:end]
+    if np.isnan(chance).any():
+        said = "the policy does not state with which chance it takes what: judge one that does, such as an arm of it alone"
+        raise Refused(Reason.NO_SUPPORT, said, field="policy")
     if "action" not in decided.requests:
         return {one: float(p) for one, p in zip(decided.rows["candidate"][first:end].tolist(), chance.tolist(), strict=True) if p > 0}
     action, likely = str(decided.requests["action"][place]), float(chance[0])

@@ -80,7 +80,14 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(
-    loaded: Loaded, history: LogHistory, one: Outcome, rows: Columns, kept: Array, chances: Mapping[str, Chances], asked: Replaying
+    loaded: Loaded,
+    history: LogHistory,
+    one: Outcome,
+    rows: Columns,
+    kept: Array,
+    chances: Mapping[str, Chances],
+    asked: Replaying,
+    never: Mapping[str, float],
 ) -> Judgement:
     """Return what another policy is worth by one outcome.
 
@@ -92,6 +99,7 @@ def judge(
         kept: The positions of those that are judged.
         chances: By decision, what the other policy would have done.
         asked: How it is judged.
+        never: By decision, which share of what the other policy would do was never tried; empty where nobody knows.
     """
     try:
         reward = _labels(loaded, history, one, rows, asked.until)[kept]
@@ -104,12 +112,14 @@ def judge(
         name = part["action" if does else "candidate"]
         target = np.array([chances[id].get(what, 0.0) for id, what in zip(part["id"].tolist(), name.tolist(), strict=True)])
         unit = part.get(rollout_unit(loaded).name, part["id"])
-        logs = (reward, part["propensity"], target)
+        untried = np.array([never[id] for id in part["id"].tolist()]) if never else None
+        kind: dict[str, Any] = {"unit": unit, "untried": untried, "how": asked.how}
+        logs, alike = (reward, part["propensity"], target), np.ones(len(reward))
         return Judgement(
             outcome=loaded.name_of(one),
-            logged=ips(reward, np.ones(len(reward)), np.ones(len(reward)), unit=unit, how=asked.how),
-            value=_valued(asked, logs, unit, part["id"], name, chances),
-            gain=gain(*logs, unit=unit, how=asked.how),
+            logged=ips(reward, alike, alike, unit=unit, how=asked.how),
+            value=_valued(asked.estimator, logs, kind, part["id"], name, chances),
+            gain=gain(*logs, **kind),
         )
     except BadInput as error:
         return Judgement(outcome=loaded.name_of(one), refused=Failed(reason=str(getattr(error, "reason", "")), said=str(error)))
@@ -123,24 +133,21 @@ def _labels(loaded: Loaded, history: LogHistory, one: Outcome, rows: Columns, un
 
 
 def _valued(
-    asked: Replaying, logs: tuple[Array, Array, Array], unit: Array, id: Array, name: Array, chances: Mapping[str, Chances]
+    estimator: str, logs: tuple[Array, Array, Array], kind: dict[str, Any], id: Array, name: Array, chances: Mapping[str, Chances]
 ) -> PolicyValue:
     """Return the value of the other policy by the estimator that was asked for."""
-    kind: dict[str, Any] = {"unit": unit, "how": asked.how}
-    if asked.estimator in ("snips", "ips", "clipped"):
-        if asked.estimator == "snips":
-            return snips(*logs, **kind)
-        return ips(*logs, clip=_CLIP if asked.estimator == "clipped" else None, **kind)
+    if estimator in ("snips", "ips", "clipped"):
+        return snips(*logs, **kind) if estimator == "snips" else ips(*logs, clip=_CLIP if estimator == "clipped" else None, **kind)
     if len(np.unique(id.astype(str))) < len(id):
-        said = f"{asked.estimator} is for decisions that take one candidate or action, and these take several: use snips, ips or clipped"
+        said = f"{estimator} is for decisions that take one candidate or action, and these take several: use snips, ips or clipped"
         raise BadInput(said, field="estimator")
     logged, chosen = _arms(name, [chances[one] for one in id.tolist()])
-    if asked.estimator == "mrdr":
+    if estimator == "mrdr":
         return mrdr(*logs, logged=logged, chosen=chosen, **kind)
-    model = linear_rewards(logs[0], logged, chosen, unit=unit, seed=asked.how.seed)
-    if asked.estimator == "direct":
-        return direct_method(model.target, **kind)
-    corrected = doubly_robust if asked.estimator == "dr" else switch_dr
+    model = linear_rewards(logs[0], logged, chosen, unit=kind["unit"], seed=kind["how"].seed)
+    if estimator == "direct":
+        return direct_method(model.target, unit=kind["unit"], how=kind["how"])
+    corrected = doubly_robust if estimator == "dr" else switch_dr
     return corrected(*logs, predicted=model.logged, expected=model.target, **kind)
 
 

@@ -85,6 +85,7 @@ class _Scan:
 
     def __init__(self, connection: DuckDBPyConnection, rows: str, needs: Needs, groups: str) -> None:
         self._connection, self._rows, self._needs, self._groups = connection, rows, needs, groups
+        self._stratum = "stratum_" if "stratum_" in groups else "''"
         self._terms = tuple({term.name: term for group in sorted(needs.together, key=str) for term in group}.values())
         self._place = {term: place for place, term in enumerate(self._terms)}
         at = [self._at(group) for group in needs.together]
@@ -141,14 +142,14 @@ class _Scan:
         asked += [f"sum(t{a} * t{b})" for a, b in self._pairs]
         inner = f"SELECT arm_, stratum_{there}{moved} FROM ({self._rows}) {where}"
         return self._connection.execute(
-            f"SELECT arm_, any_value(stratum_), count(*), {', '.join(asked) or '0'} FROM ({inner}) GROUP BY {self._groups}"
+            f"SELECT arm_, {self._stratum}, count(*), {', '.join(asked) or '0'} FROM ({inner}) GROUP BY {self._groups}"
         ).fetchall()
 
     def _broken(self) -> dict[tuple[str, str], dict[str, int]]:
         """Return by (arm, stratum) how many units have no finite number in a column, for those where some do."""
         columns = self._needs.columns()
         asked = ", ".join(f"count(*) FILTER (NOT coalesce(isfinite({_named(column)}), false))" for column in columns)
-        rows = self._connection.execute(f"SELECT arm_, any_value(stratum_), {asked} FROM ({self._rows}) GROUP BY {self._groups}").fetchall()
+        rows = self._connection.execute(f"SELECT arm_, {self._stratum}, {asked} FROM ({self._rows}) GROUP BY {self._groups}").fetchall()
         return {(row[0], row[1]): {column: n for column, n in zip(columns, row[2:], strict=True) if n} for row in rows}
 
     def _summary(self, arm: str, stratum: str, units: int, broken: dict[str, int], sums: Sequence[Any], pivots: Array) -> Summary:

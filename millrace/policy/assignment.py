@@ -19,7 +19,7 @@ HOLDOUT = "holdout"
 """Recorded in place of an arm: the unit is kept out of every experiment of the layer; the first arm answers it."""
 OVERRIDE = "override"
 """Recorded before an arm: the unit was put there by name, so it is no part of any comparison."""
-KEPT = "kept"
+KEPT = "everyone"
 """Recorded before an arm: the experiment is over, and everyone gets this arm."""
 
 _RESERVED = (OUTSIDE, HOLDOUT, OVERRIDE, KEPT)

@@ -58,17 +58,17 @@ class Click(Event):
     artwork: Ref[Artwork]
 
 
-clicks = count(Click, per=[Artwork, (Viewer, Artwork.mood), (Viewer.country, Artwork.mood)], over="7d")
-shows = count(Shown[Card, Artwork], per=[Artwork, (Viewer, Artwork.mood), (Viewer.country, Artwork.mood)], over="7d")
+clicks = count(Click, per=[Artwork, (Viewer, Artwork.mood), (Viewer.country, Artwork.mood)], over=["3d"])
+shows = count(Shown[Card, Artwork], per=[Artwork, (Viewer, Artwork.mood), (Viewer.country, Artwork.mood)], over=["3d"])
 liked = ratio(clicks[Artwork], shows[Artwork], prior=(3, 30))
-taste = ratio(clicks[(Viewer, Artwork.mood), "7d"], shows[(Viewer, Artwork.mood), "7d"], prior=(1, 10))
-fashion = ratio(clicks[(Viewer.country, Artwork.mood), "7d"], shows[(Viewer.country, Artwork.mood), "7d"], prior=(10, 100))
+taste = ratio(clicks[(Viewer, Artwork.mood), "3d"], shows[(Viewer, Artwork.mood), "3d"], prior=(1, 10))
+fashion = ratio(clicks[(Viewer.country, Artwork.mood), "3d"], shows[(Viewer.country, Artwork.mood), "3d"], prior=(10, 100))
 
 clicked = outcome(Click, within="10m")
 belief = Model(
     clicked,
     features=[liked, taste, fashion, Artwork.mood, Artwork.warmth, Artwork.faces, Artwork.contrast, Card.row],
-    learner=LogisticBelief(decay="7d"),
+    learner=LogisticBelief(decay="3d"),
     updates="15m",
 )
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from millrace.errors import BadInput
 from millrace.experiments.reasons import Reason, Refused
-from millrace.experiments.slots import boundaries, clock_changes, placed, schedule
+from millrace.experiments.slots import boundaries, clock_changes, observed, placed, schedule
 from millrace.types import DAY, HOUR, objects
 
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -101,3 +101,21 @@ def test_a_plan_without_slots_or_zone_is_refused():
         boundaries(datetime(2026, 1, 1, tzinfo=UTC), "1h", 0)
     with pytest.raises(BadInput, match="no time zone"):
         boundaries(datetime(2026, 1, 1), "1h", 3)
+
+
+def test_a_plan_is_read_back_from_what_was_decided():
+    g = np.random.default_rng(2)
+    plan = schedule(EDGES, ["a", "b"], "x", 4)
+    row = np.concatenate([np.arange(480), g.integers(0, 480, 500)])
+    at = plan["start"][row] + g.integers(0, HOUR, len(row))
+    found = observed(plan["region"][row], at, plan["treated"][row], "1h")
+    for name in ("region", "start", "end", "treated"):
+        np.testing.assert_array_equal(found[name], plan[name])
+    np.testing.assert_array_equal(np.diff(found["block"]), np.diff(plan["block"]))  # both begin at midnight UTC
+
+
+def test_slots_of_another_length_than_assigned_are_refused():
+    plan = schedule(EDGES, ["a"], "x")
+    with pytest.raises(Refused, match="slots have events of both arms") as refused:
+        observed(plan["region"], plan["start"], plan["treated"], "2h")
+    assert refused.value.reason is Reason.TWO_ARMS

@@ -6,7 +6,7 @@ import pytest
 from millrace.errors import BadInput
 from millrace.experiments.comparison import Asked
 from millrace.experiments.reasons import Reason, Refused
-from millrace.experiments.slots import boundaries, schedule
+from millrace.experiments.slots import boundaries, observed, schedule
 from millrace.experiments.switchback import block_differences, by_chance, slot_means, switchback
 from millrace.types import HOUR, MINUTE, objects, take
 
@@ -136,3 +136,19 @@ def test_differences_are_those_counted_block_by_block():
         mine = take(rows, rows["block"] == block)
         slow.append(mine["mean"][mine["treated"]].mean() - mine["mean"][~mine["treated"]].mean())
     np.testing.assert_allclose(block_differences(rows), slow, rtol=1e-12)
+
+
+def test_slots_each_drawn_by_itself_are_read_from_the_log():
+    """What a policy that draws every slot alone leaves in the log: blocks without one of the arms are told."""
+    g = np.random.default_rng(7)
+    slot, region = g.integers(0, 240, 20_000), g.integers(0, 2, 20_000)
+    arms, mood = g.random((2, 240)) < 0.5, g.normal(0, 1, (2, 60))
+    treated = arms[region, slot]
+    value = mood[region, slot // 4] + 0.3 * treated + g.normal(0, 1, 20_000)
+    at, names = EDGES[slot] + g.integers(0, HOUR, 20_000), objects(["a" if each else "b" for each in region])
+    found = switchback("wait", observed(names, at, treated, "1h"), names, at, value)
+    assert found.low < 0.3 < found.high
+    assert found.error < 0.1
+    [caution] = found.cautions
+    assert caution.reason is Reason.EMPTY_ARM
+    assert "of 120 blocks have slots of one arm only" in caution.said

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from millrace.loaded import Loaded
 from millrace.loading import load
+from millrace.models.learner import Examples
 from millrace.operate.simulation import SimulatedTime, simulate
 from millrace.serve.engine import Engine
 from millrace.serve.facts import Installed
 from millrace.serve.home import Home
 from millrace.testing.scorers import Weighted
-from millrace.types import DAY, HOUR, moment
+from millrace.types import DAY, HOUR, Array, moment, objects
 from millrace.worlds.feed import FeedWorld
 from millrace.worlds.fraud import FraudWorld
+from millrace.worlds.thumbnails import ThumbnailsWorld
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Life:
     looks: int
     every: int
     installed: Installed
-    versions: dict[str, Weighted]
+    versions: Mapping[str, Any]
     tell: Callable[[Engine, int], None] = lambda _engine, _now: None
 
 
@@ -49,6 +54,23 @@ def fraud() -> Life:
     versions = {"risk-1": Weighted("risk", loaded.models["risk"].heads)}
     installed = Installed("r", {"risk": "risk-1"}, {"scored.Act/decline": 0.272, "scored.Act/review": 0.21})
     return Life("millrace.systems.fraud", world, 12 * HOUR, 5, 7 * DAY, installed, versions, verdicts)
+
+
+def thumbnails() -> Life:
+    loaded = load("millrace.systems.thumbnails")
+    world = ThumbnailsWorld(3, viewers=30, videos=6, requests_per_day=200)
+    return Life(
+        "millrace.systems.thumbnails", world, 2 * HOUR, 5, 7 * HOUR, Installed("r", {"belief": "belief-1"}), {"belief-1": _believed(loaded)}
+    )
+
+
+def _believed(loaded: Loaded) -> Any:
+    """Return a belief that was taught by rows of any numbers."""
+    model, g, n = loaded.models["belief"], np.random.default_rng(3), 200
+    rows: dict[str, Array] = {one.column: g.random(n) for one in model.features}
+    rows["Artwork.mood"], rows["Card.row"] = objects(g.choice(["calm", "dark", "funny"], n)), g.integers(0, 5, n)
+    label = (g.random(n) < rows[model.features[0].column]).astype(float)
+    return model.learner.fit(Examples(rows, {model.heads[0]: label}, np.ones(n), np.arange(n), np.arange(n)), 0)
 
 
 def verdicts(engine: Engine, now: int) -> None:

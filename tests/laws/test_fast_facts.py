@@ -13,7 +13,7 @@ from millrace.serve.facts import LiveFacts
 from millrace.testing.policies import assert_same
 from millrace.testing.slow import SlowView
 from millrace.types import DAY, HOUR, Columns, objects, size, take
-from tests.laws.lives import Life, begun, feed, fraud
+from tests.laws.lives import Life, begun, feed, fraud, thumbnails
 
 
 def facts(engine: Engine, life: Life, view: Any, watermark: int) -> LiveFacts:
@@ -34,7 +34,7 @@ def everything(known: LiveFacts, engine: Engine, d: Decisions) -> Columns:
     return known.lookup(list(engine.loaded.plan.features.values()), d)
 
 
-@pytest.mark.parametrize("make", [feed, fraud])
+@pytest.mark.parametrize("make", [feed, fraud, thumbnails])
 def test_decisions_and_features_from_the_view_are_those_from_the_events(make: Any, tmp_path: Path) -> None:
     life = make()
     seen = []

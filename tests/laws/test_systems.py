@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from millrace.testing.policies import Case, PolicyLaws
 from millrace.types import DAY, HOUR, take
-from tests.laws.lives import Life, begun, feed, fraud
+from tests.laws.lives import Life, begun, feed, fraud, thumbnails
 
 
 def lived(life: Life, until: int, asked: int) -> Case:
@@ -29,6 +29,11 @@ def paying() -> Case:
     return lived(fraud(), 20 * DAY, 12)
 
 
+@cache
+def showing() -> Case:
+    return lived(thumbnails(), 30 * HOUR, 8)
+
+
 class TestFeed(PolicyLaws):
     def make(self) -> Case:
         return feeding()
@@ -37,6 +42,11 @@ class TestFeed(PolicyLaws):
 class TestFraud(PolicyLaws):
     def make(self) -> Case:
         return paying()
+
+
+class TestThumbnails(PolicyLaws):
+    def make(self) -> Case:
+        return showing()
 
 
 def test_the_cases_show_what_the_systems_can_do() -> None:
@@ -48,3 +58,9 @@ def test_the_cases_show_what_the_systems_can_do() -> None:
     assert decided.taken.sum() > 10
     made = paying()
     assert len(set(made.decide(made.requests, made.facts()).requests["action"])) == 3
+    made = showing()
+    decided = made.decide(made.requests, made.facts())
+    assert set(decided.requests["arm"]) == {"bandit", "uniform"}
+    assert decided.taken.sum() == len(made.requests["id"])
+    bandits = decided.requests["arm"][decided.rows["request"]] == "bandit"
+    assert decided.rows["propensity"][bandits].std() > 0.02, "it does not take all alike"

@@ -185,10 +185,10 @@ def test_arm_that_is_kept_is_everyone_s_in_every_process_and_over_a_restart(tmp_
     other.close()
     now.engine.reload()
     after = [now.visit(f"g{n}", f"w{n}") for n in range(20)]
-    assert {(one.arm, one.arm_share, one.candidate[0]) for one in after} == {("kept/coffee", 1.0, "coffee")}
+    assert {(one.arm, one.arm_share, one.candidate[0]) for one in after} == {("everyone/coffee", 1.0, "coffee")}
     now.close()
     again = Open(of, now.time.now + HOUR)
-    assert again.visit("g1", "x1").arm == "kept/coffee"
+    assert again.visit("g1", "x1").arm == "everyone/coffee"
     again.home.experiments.start("stand", "served", planned("anytime").plan, Change(START + 2, "ada", "again"))
     again.engine.reload()
     assert {again.visit(f"g{n}", f"y{n}").arm for n in range(20)} == before

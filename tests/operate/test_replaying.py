@@ -18,7 +18,7 @@ from millrace.serve.facts import Installed
 from millrace.serve.home import Home
 from millrace.serve.release import Versions, installed
 from millrace.types import EVER
-from tests.operate.posters import BANDIT, TAPS, door, wall
+from tests.operate.posters import BANDIT, TAPS, WALL, door, wall
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +114,13 @@ def test_slate_without_support_is_refused_in_words(slates):
     [judged] = replayed(slates, load_policy(str(slates.module), "last")).judgements
     assert judged.value is None
     assert judged.refused.reason == Reason.NO_SUPPORT
+
+
+def test_log_without_exploration_says_what_was_never_tried(tmp_path):
+    made = wall(tmp_path, 80, text=WALL.replace("to=bold", "to=surely"))
+    [judged] = replayed(made, load_policy(str(made.module), "calm")).judgements
+    assert judged.refused.reason == Reason.NO_SUPPORT
+    assert judged.refused.said.startswith("90.0% of what the target does was never tried: log with exploration")
 
 
 def test_actions_are_judged_by_what_chance_left_open(tmp_path):

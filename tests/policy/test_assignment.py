@@ -103,7 +103,7 @@ def test_unit_put_into_an_arm_by_name_is_recorded_so() -> None:
 
 
 def test_everyone_gets_the_arm_that_is_kept() -> None:
-    assert set(labels(compared(holdout=0.2, overrides={"old": ["v3"]}), kept="new")) == {"kept/new"}
+    assert set(labels(compared(holdout=0.2, overrides={"old": ["v3"]}), kept="new")) == {"everyone/new"}
     assert set(labels(compared(), kept="gone")) == {"old", "new"}, "an arm that is no longer declared is kept from nobody"
 
 
@@ -143,7 +143,7 @@ def test_assignment_that_cannot_be_is_refused(settings: dict[str, Any], message:
         compared(**settings)
 
 
-@pytest.mark.parametrize("name", ["outside", "holdout", "override", "kept", "a/b"])
+@pytest.mark.parametrize("name", ["outside", "holdout", "override", "everyone", "a/b"])
 def test_arm_of_a_name_that_records_mean_otherwise_is_refused(name: str) -> None:
     with pytest.raises(DeclarationError, match="call the arm otherwise"):
         Experiment({"old": PLAIN, name: RANKED}, unit=Look.visitor)

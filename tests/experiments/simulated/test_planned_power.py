@@ -76,7 +76,7 @@ def test_values_that_covariates_explain_in_part():
 
 def test_ratios_of_totals():
     # Views 1 + Poisson(4); clicks Binomial(views, p): the variance of a unit's linear form is p (1 - p) / E views with one p for all.
-    views, p, lift = 5.0, 0.2, 0.04
+    views, p, lift = 5.0, 0.2, 0.02
     spread = ratio(views * p, views, views * p * (1 - p) + p**2 * 4, 4.0, p * 4.0)
     units, g, hits = units_for(spread, lift), np.random.default_rng(2), 0
     n = units // 2

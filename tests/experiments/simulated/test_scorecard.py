@@ -13,10 +13,11 @@ TIMES = 10_000
 MARGIN = 0.5
 CARD = Scorecard(
     Mean("primary"),
-    secondary=[Mean(f"moved {at}") for at in range(3)] + [Mean(f"still {at}") for at in range(3)],
+    secondary=[Mean(f"moved {at}") for at in range(2)] + [Mean(f"still {at}") for at in range(2)],
     guardrails=[NonInferior(Mean("absolute"), margin=MARGIN), NonInferior(Mean("part", better="less"), margin=0.05, relative=True)],
 )
-SIZES = {"a": 60, "b": 40, "c": 60, "d": 80}
+NEEDS, COLUMNS = CARD.needs(), CARD.needs().columns()
+SIZES = {"a": 60, "b": 40, "c": 80}
 
 
 def read(g: np.random.Generator) -> ReadOut:
@@ -24,12 +25,12 @@ def read(g: np.random.Generator) -> ReadOut:
     summaries = {}
     for arm, n in SIZES.items():
         treated = arm != "a"
-        columns = {column: g.normal(10, 1, n) for column in CARD.needs().columns()}
-        for at in range(3):
+        columns = {column: g.normal(10, 1, n) for column in COLUMNS}
+        for at in range(2):
             columns[f"moved {at}"] += 0.8 * treated
         columns["absolute"] -= MARGIN * treated
         columns["part"] *= 1.05 if treated else 1.0
-        summaries[arm] = summary_of(columns, arm, CARD.needs(), {})
+        summaries[arm] = summary_of(columns, arm, NEEDS, {})
     return CARD.read(summaries, "a", SIZES)
 
 
