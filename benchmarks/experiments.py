@@ -70,7 +70,10 @@ def check(folder: Path) -> None:
     columns = {name: table[name].to_numpy() for name in table.column_names}
     plain = CARD.read(summarise(columns, columns["arm"].astype(str), CARD.needs()), "control", {"control": 1, "new": 1})
     for one, other in zip(read_out(folder / "part.parquet").findings, plain.findings, strict=True):
-        np.testing.assert_allclose([one.comparison.low, one.comparison.log_p], [other.comparison.low, other.comparison.log_p], rtol=1e-7)
+        assert one.comparison is not None
+        assert other.comparison is not None
+        here, there = one.comparison, other.comparison
+        np.testing.assert_allclose([here.difference, here.error, here.log_p], [there.difference, there.error, there.log_p], rtol=1e-7)
 
 
 def took(call: Callable[[Path], Any], path: Path) -> float:

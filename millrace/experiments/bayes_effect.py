@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
 from scipy import interpolate, optimize, special
@@ -110,7 +112,9 @@ def learned_prior(differences: Array, errors: Array, mean: float | None = 0.0) -
         return float(0.5 * np.sum(np.log(variance) + (differences - centre(spread)) ** 2 / variance))
 
     most = np.abs(differences).max() + errors.max()
-    found = optimize.minimize_scalar(unlikely, bounds=(np.log(errors.min() / 10), np.log(most)), method="bounded", options={"xatol": 1e-10})
+    found: Any = optimize.minimize_scalar(
+        unlikely, bounds=(np.log(errors.min() / 10), np.log(most)), method="bounded", options={"xatol": 1e-10}
+    )
     spread = float(np.exp(found.x))
     return EffectPrior(centre(spread), spread, len(differences))
 

@@ -18,7 +18,7 @@ from millrace.types import Array
 FEWEST = 8
 """Points on either side below which a slope and what residuals share cannot both be told."""
 
-_PLENTY = 24
+_PLENTY = 60
 _ROUNDING = 1e-12
 
 

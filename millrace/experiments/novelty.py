@@ -102,7 +102,7 @@ def by_exposure_age(
     line = (ages - ages.mean()) / ((ages - ages.mean()) ** 2).sum()
     trend, error = float(line @ effects), float(np.sqrt(line @ covariance @ line))
     if not error > 0:
-        raise Refused(Reason.NO_VARIANCE, "the metric is the same for all units at all ages: nothing says how far chance would move it; read another, or wait")
+        raise Refused(Reason.NO_VARIANCE, "all units have the same value at all ages: nothing says how far chance moves it; read another")
     p_value, log_p = chance(trend / error, float("inf"), "two-sided")
     below, above = reach(Asked(confidence=asked.confidence))
     return Ageing(

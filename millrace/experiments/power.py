@@ -149,7 +149,7 @@ def _error(spread: Spread, units: float, effect: float, design: Design) -> Error
     """Return the standard error of the difference with the treatment that has the fewest units."""
     here, there = units * design.shares[0], units * min(design.shares[1:])
     dfs = [each / spread.per_df - 1 if spread.per_df else np.inf for each in (here, there)]
-    if min(dfs) < _FEWEST - 1 - 1e-9 or min(here, there) < _FEWEST - 1e-9:
+    if not units > 0 or min(dfs) < _FEWEST - 1 - 1e-9 or min(here, there) < _FEWEST - 1e-9:
         raise BadInput(f"{units:.4g} units leave an arm too few for any variance: plan for more", field="units")
     if spread.is_share and not 0 <= spread.value + effect <= 1:
         raise BadInput(f"a share of {spread.value:g} cannot move by {effect:g}: it would leave 0 to 1", field="effect")

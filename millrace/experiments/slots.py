@@ -103,7 +103,7 @@ def observed(region: Array, at: Array, treated: Array, every: str, size: int = 4
         Refused: A slot has events of both arms: it was not the slot that was assigned.
     """
     length = micros(every)
-    names, code = np.unique(region.astype(str), return_inverse=True)
+    code = np.unique(region.astype(str), return_inverse=True)[1]
     number = at // length
     pairs, first, which = np.unique(np.column_stack([code, number]), axis=0, return_index=True, return_inverse=True)
     share = np.bincount(which.ravel(), weights=treated) / np.bincount(which.ravel())

@@ -19,6 +19,9 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
         is_share: Whether the value is a share of units, so that its variance goes with it, p (1 - p), and is another in the treatment.
         per_df: How many units make one degree of freedom of the variance: 1 for means, a cluster's size under clusters, 0 where the
             variance is taken for known.
+
+    Its weakness: but for shares, the treatment is taken to vary as the control does. Where an effect is a large part of the value that may
+    be too little.
     """
 
     value: float

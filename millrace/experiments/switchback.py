@@ -50,13 +50,14 @@ def switchback(metric: str, plan: Columns, region: Array, at: Array, value: Arra
         said = f"{int(lost.sum())} of {len(lost)} slots have no events to read: their blocks are left out; find out why they are missing"
         cautions = (*cautions, Caution(Reason.FEW_EVENTS, said))
     rows = {**take(plan, kept), "mean": means[kept]}
-    differences = block_differences(rows)
+    arms = block_means(rows)
     blocks = len(np.unique(rows["block"]))
-    if len(differences) < blocks:
-        said = f"{blocks - len(differences)} of {blocks} blocks have slots of one arm only, so they say nothing: draw arms within blocks"
+    if len(arms) < blocks:
+        said = f"{blocks - len(arms)} of {blocks} blocks have slots of one arm only, so they say nothing: draw arms within blocks"
         cautions = (*cautions, Caution(Reason.EMPTY_ARM, said))
-    control, treatment = (_arm(name, rows["mean"][side]) for name, side in zip(("control", "treatment"), _sides(rows), strict=True))
-    error = Error(float(differences.std(ddof=1) / np.sqrt(len(differences))), len(differences) - 1.0)
+    differences = arms[:, 1] - arms[:, 0]
+    control, treatment = (_arm(name, arms[:, k], _sides(rows)[k]) for k, name in enumerate(("control", "treatment")))
+    error = Error(float(differences.std(ddof=1) / np.sqrt(len(arms))), len(arms) - 1.0)
     cautions = (*cautions, *_carried_over(rows))
     return contrast(metric, control, treatment, asked, method="switchback, errors by block", error=error, cautions=cautions)
 
@@ -79,8 +80,8 @@ def slot_means(plan: Columns, region: Array, at: Array, value: Array, washout: i
     return np.divide(total, count, out=np.full(len(settled), np.nan), where=count > 0)
 
 
-def block_differences(rows: Columns) -> Array:
-    """Return the mean of each block's treated slots less that of its others. Shape (blocks,).
+def block_means(rows: Columns) -> Array:
+    """Return the mean of each block's slots by arm, the control's first; blocks with slots of one arm are left out. Shape (blocks, 2).
 
     Args:
         rows: Columns `block`, `treated`, `mean`, a row per slot.
@@ -89,15 +90,14 @@ def block_differences(rows: Columns) -> Array:
         Refused: Fewer than eight blocks have both.
     """
     _, block = np.unique(rows["block"], return_inverse=True)
-    sums = [np.bincount(block[side], weights=rows["mean"][side]) for side in _sides(rows)]
-    counts = [np.bincount(block[side]) for side in _sides(rows)]
-    many = int(block.max()) + 1 if len(block) else 0
-    padded = [np.pad(part.astype(np.float64), (0, many - len(part))) for part in (*sums, *counts)]
-    both = (padded[2] > 0) & (padded[3] > 0)
+    many = int(block.max(initial=-1)) + 1
+    counts = np.column_stack([np.bincount(block[side], minlength=many) for side in _sides(rows)])
+    sums = np.column_stack([np.bincount(block[side], weights=rows["mean"][side], minlength=many) for side in _sides(rows)])
+    both = (counts > 0).all(axis=1)
     if both.sum() < FEWEST_BLOCKS:
         said = f"{int(both.sum())} blocks have slots of both arms, and {FEWEST_BLOCKS} are the fewest that an error can be taken from"
         raise Refused(Reason.FEW_CLUSTERS, f"{said}: run it longer, or with shorter slots", "block")
-    return padded[1][both] / padded[3][both] - padded[0][both] / padded[2][both]
+    return sums[both] / counts[both]
 
 
 def by_chance(rows: Columns, draws: int = 10_000, seed: int = 0) -> float:
@@ -121,8 +121,8 @@ def by_chance(rows: Columns, draws: int = 10_000, seed: int = 0) -> float:
         raise BadInput("blocks are of different size: leave out those that lost a slot", "block")
     mean = rows["mean"][order].reshape(len(size), -1)
     sign = np.where(rows["treated"][order], 1.0, -1.0).reshape(mean.shape)
+    mean = mean - mean.mean(axis=1, keepdims=True)
     seen = abs((mean * sign).sum())
-    mean = mean - mean.mean(axis=1, keepdims=True)  # signs make 0 in every block, so nothing changes, but for rounding
     rng = np.random.default_rng(seed)
     found = np.zeros(draws)
     for k in range(len(size)):
@@ -134,9 +134,9 @@ def _sides(rows: Columns) -> tuple[Array, Array]:
     return ~rows["treated"].astype(bool), rows["treated"].astype(bool)
 
 
-def _arm(name: str, means: Array) -> Arm:
-    variance = float(means.var(ddof=1) / len(means)) if len(means) > 1 else 0.0
-    return Arm(name=name, value=float(means.mean()), variance=variance, units=len(means), df=len(means) - 1.0)
+def _arm(name: str, means: Array, slots: Array) -> Arm:
+    variance = float(means.var(ddof=1) / len(means))
+    return Arm(name=name, value=float(means.mean()), variance=variance, units=int(slots.sum()), df=len(means) - 1.0)
 
 
 def _before(plan: Columns) -> Array:

@@ -212,8 +212,8 @@ def _check(panel: Panel, starts: int) -> None:
     if panel.since < FEWEST_BEFORE:
         said = f"{panel.since} periods before the treatment are too few to see whether the fit is any good"
         raise Refused(Reason.BAD_FIT, f"{said}: have at least {FEWEST_BEFORE}", "since")
+    if units < 3:
+        raise Refused(Reason.FEW_UNITS, f"{units - 1} donors make no mixture: have at least two, better twenty", "panel")
     if not np.ptp(panel.outcome[:, : panel.since]):
         said = "all units are alike in all periods before, so any mixture fits and none says anything"
         raise Refused(Reason.NO_VARIANCE, f"{said}; read another outcome, or a longer time", "panel")
-    if units < 3:
-        raise Refused(Reason.FEW_UNITS, f"{units - 1} donors make no mixture: have at least two, better twenty", "panel")

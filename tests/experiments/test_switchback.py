@@ -7,7 +7,7 @@ from millrace.errors import BadInput
 from millrace.experiments.comparison import Asked
 from millrace.experiments.reasons import Reason, Refused
 from millrace.experiments.slots import boundaries, observed, schedule
-from millrace.experiments.switchback import block_differences, by_chance, slot_means, switchback
+from millrace.experiments.switchback import block_means, by_chance, slot_means, switchback
 from millrace.types import HOUR, MINUTE, objects, take
 
 EDGES = boundaries(datetime(2026, 1, 5, tzinfo=UTC), "1h", 240)
@@ -135,7 +135,7 @@ def test_differences_are_those_counted_block_by_block():
     for block in np.unique(plan["block"]):
         mine = take(rows, rows["block"] == block)
         slow.append(mine["mean"][mine["treated"]].mean() - mine["mean"][~mine["treated"]].mean())
-    np.testing.assert_allclose(block_differences(rows), slow, rtol=1e-12)
+    np.testing.assert_allclose(np.diff(block_means(rows))[:, 0], slow, rtol=1e-12)
 
 
 def test_slots_each_drawn_by_itself_are_read_from_the_log():
@@ -149,6 +149,22 @@ def test_slots_each_drawn_by_itself_are_read_from_the_log():
     found = switchback("wait", observed(names, at, treated, "1h"), names, at, value)
     assert found.low < 0.3 < found.high
     assert found.error < 0.1
-    [caution] = found.cautions
+    caution = found.cautions[0]
     assert caution.reason is Reason.EMPTY_ARM
     assert "of 120 blocks have slots of one arm only" in caution.said
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_chance_holds_where_blocks_are_not_balanced(seed):
+    """Blocks of four with one to three treated: shuffled within blocks, one by one."""
+    g = np.random.default_rng(seed)
+    treated = np.concatenate([g.permutation([True] * k + [False] * (4 - k)) for k in g.integers(1, 4, 10)])
+    rows = {
+        "block": np.repeat(np.arange(10), 4),
+        "treated": treated,
+        "mean": np.repeat(g.normal(0, 5, 10), 4) + g.normal(0, 1, 40) + treated,
+    }
+    apart = rows["mean"].reshape(10, 4) - rows["mean"].reshape(10, 4).mean(axis=1, keepdims=True)
+    seen, sides = abs(apart[treated.reshape(10, 4)].sum()), treated.reshape(10, 4).copy()
+    found = [abs(apart[g.permuted(sides, axis=1)].sum()) >= seen for _ in range(20_000)]
+    assert by_chance(rows, 20_000) == pytest.approx(np.mean(found), abs=0.012)

@@ -13,13 +13,16 @@ import pytest
 
 from millrace.loading import load
 from millrace.models.belief import SEEN
+from millrace.models.learner import Examples
 from millrace.operate.as_of import AsOf
 from millrace.operate.loop import Operator
 from millrace.serve.engine import Engine
 from millrace.serve.home import Home
 from millrace.stores.audit import Change
 from millrace.stores.standing import Rollout
+from millrace.stores.versions import Lineage
 from millrace.types import MINUTE, SECOND, moment, objects
+from millrace.walk import digest
 
 START = 1_767_268_800_000_000
 GOOD = 0.7
@@ -177,3 +180,21 @@ def test_while_a_release_is_rolled_out_it_waits(tmp_path: Path) -> None:
         stand.engine.reload()
         assert len(stand.operator.updating.step(START + 60 * MINUTE)) == 1
         assert sum(seen(stand.belief())) == 100
+
+
+def test_of_many_versions_those_read_long_ago_are_read_anew(tmp_path: Path) -> None:
+    with standing(tmp_path) as stand:
+        home, model = stand.engine.home, stand.engine.loaded.models["belief"]
+        blank = {"log_position": 0, "known_from": 0, "declaration": digest(model), "code": "1", "seed": 0, "rows": 1, "labels": {}}
+        names = []
+        for n in range(101):
+            rows = {"Banner.id": objects(["good"])}
+            version = model.learner.fit(Examples(rows, {model.heads[0]: np.ones(1)}, np.full(1, n + 1.0), np.zeros(1), np.zeros(1)), 0)
+            lineage = Lineage(**blank, known_until=n, created=stand.now)
+            names.append(home.registry.publish("belief", version.save, lineage, {}, {}).version)
+        first = stand.engine.versions.load(names[0])
+        assert stand.engine.versions.load(names[0]) is first
+        assert [seen(stand.engine.versions.load(name))[0] for name in names] == list(range(1, 102))
+        again = stand.engine.versions.load(names[0])
+        assert again is not first
+        assert seen(again) == seen(first)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from millrace.experiments.slots import boundaries, schedule
+from millrace.experiments.slots import boundaries, observed, schedule
 from millrace.experiments.switchback import by_chance, switchback
 from millrace.types import MINUTE
 
@@ -48,6 +48,18 @@ def test_some_hundred_towns():
 @pytest.mark.slow
 def test_the_level_is_kept_and_intervals_hold_the_truth():
     check(10_000)
+
+
+@pytest.mark.slow
+def test_slots_each_drawn_by_itself_keep_the_level_too():
+    """As a policy draws them; 2,000 towns."""
+    g, wrong = np.random.default_rng(3), 0
+    for plan, value in weeks(2_000, seed=3):
+        at = plan["start"] + 30 * MINUTE
+        treated = g.random(168) < 0.5
+        wrong += switchback("wait", observed(plan["region"], at, treated, "1h"), plan["region"], at, value).is_significant
+    print("type-I error of slots drawn one by one", wrong / 2_000)
+    assert abs(wrong / 2_000 - 0.05) < 3 * np.sqrt(0.05 * 0.95 / 2_000)
 
 
 @pytest.mark.slow

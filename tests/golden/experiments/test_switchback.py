@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from millrace.experiments.slots import boundaries, schedule
-from millrace.experiments.switchback import block_differences, by_chance, slot_means, switchback
+from millrace.experiments.switchback import block_means, by_chance, slot_means, switchback
 from millrace.types import MINUTE
 
 
@@ -29,7 +29,7 @@ def test_chance_is_scipys_permutation_test_of_pairs():
     g = np.random.default_rng(1)
     mean = g.normal(0, 1, 16) + np.tile([0.0, 0.8], 8)
     rows = {"block": np.repeat(np.arange(8), 2), "treated": np.tile([False, True], 8), "mean": mean}
-    np.testing.assert_allclose(block_differences(rows), mean[1::2] - mean[::2], rtol=1e-12)
+    np.testing.assert_allclose(np.diff(block_means(rows))[:, 0], mean[1::2] - mean[::2], rtol=1e-12)
     peer = stats.permutation_test((mean[1::2], mean[::2]), lambda a, b: np.mean(a - b), permutation_type="samples", n_resamples=np.inf)
     assert abs(by_chance(rows, draws=200_000) - peer.pvalue) < 4 * np.sqrt(peer.pvalue / 200_000)
 
