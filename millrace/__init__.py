@@ -3,6 +3,9 @@
 Everything a user's module needs is here: `from millrace import Entity, Event, Request, Ref, System, ...`.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from millrace.about import VERSION
 from millrace.errors import MillraceError
 from millrace.features.declare import count, feature, last, maximum, mean, minimum, ratio, total
@@ -39,7 +42,24 @@ from millrace.system import System
 from millrace.training.declare import NotWorse, Retrain
 from millrace.types import Array
 
+if TYPE_CHECKING:
+    from millrace.experiments.metrics import Count as Count
+    from millrace.experiments.metrics import Mean as Mean
+    from millrace.experiments.metrics import Proportion as Proportion
+    from millrace.experiments.metrics import Quantile as Quantile
+    from millrace.experiments.metrics import Ratio as Ratio
+    from millrace.experiments.metrics import Retention as Retention
+    from millrace.experiments.non_inferior import NonInferior as NonInferior
+    from millrace.experiments.scorecard import Scorecard as Scorecard
+
 __version__ = VERSION
+
+# What brings SciPy with it is imported when it is named, and not by `*`: who declares no scorecard does not wait for that.
+_ON_USE = {
+    **dict.fromkeys(("Count", "Mean", "Proportion", "Quantile", "Ratio", "Retention"), "millrace.experiments.metrics"),
+    "NonInferior": "millrace.experiments.non_inferior",
+    "Scorecard": "millrace.experiments.scorecard",
+}
 
 __all__ = [
     "ALS",
@@ -134,3 +154,9 @@ __all__ = [
     "variance",
     "velocity",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_ON_USE[name]), name)

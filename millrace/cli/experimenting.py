@@ -66,7 +66,7 @@ def start(
         if effect:
             found = _ahead(desk, experiment, power, over)
             wanted = _effect(effect, found)
-            units = units or _needed(found, wanted)
+            units = units or _needed(found, wanted, rule)
         if units < 1:
             raise BadInput("say after how many units it is to end, --units, or which effect is worth finding, --effect", field="units")
         drawn = experiment.assignment
@@ -174,17 +174,21 @@ def _effect(said: str, found: Ahead) -> float:
         ) from None
 
 
-def _needed(found: Ahead, effect: float) -> int:
-    weeks = found.weeks_for(effect)
+def _needed(found: Ahead, effect: float, rule: str) -> int:
+    weeks = found.weeks_for(effect, rule)
     if weeks is None:
         raise BadInput(f"half a year brings too few units for {number(effect)}: look for a larger effect, or say --units", field="effect")
     return weeks[1]
 
 
 def _duration(found: Ahead, effect: float) -> str:
-    weeks = found.weeks_for(effect)
+    once, anytime = (found.weeks_for(effect, rule) for rule in ("fixed", "anytime"))
     asked = f"An effect of {number(effect)} is found with a chance of {found.power:.0%}"
-    return f"{asked} after {weeks[0]} weeks, {number(weeks[1])} units." if weeks else f"{asked} in no half year: look for a larger one."
+    if not once:
+        return f"{asked} in no half year: look for a larger one."
+    said = f"{asked} after {once[0]} weeks, {number(once[1])} units."
+    later = f"after {anytime[0]} weeks, {number(anytime[1])} units" if anytime else "in no half year"
+    return f"{said} Looked at whenever one likes: {later}."
 
 
 def _curve(name: str, found: Ahead) -> Table:

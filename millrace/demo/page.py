@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from millrace.demo.figures import Figures
+from millrace.demo.plots import ALARM, BEST, INK, OURS, THEIRS, rendered, smoothed, styled
 from millrace.demo.story import Story
 from millrace.demo.truth import Truth, Worth
 
-_INK, _OURS, _THEIRS, _BEST, _ALARM, _ALONE = "#1f2933", "#0b7285", "#868e96", "#e8a33d", "#c92a2a", "#ced4da"
+_ALONE = "#ced4da"
 _SMOOTH = 24
 """Over how many slices a line is averaged: half a day."""
 
@@ -27,13 +26,9 @@ def page(found: Figures, truth: Truth, alone: Worth, story: Story) -> str:
         alone: What popularity earned in the same world without a model.
         story: What happened when.
     """
-    from jinja2 import Environment, PackageLoader, select_autoescape
-    from plotly.offline import get_plotlyjs
-
-    environment = Environment(loader=PackageLoader("millrace.demo"), autoescape=select_autoescape())
     told = [(story.day(at), sentence) for at, sentence in _news(story)]
-    plots = [_html(plot) for plot in (_worth(truth, alone, story), _regret(truth, story), _lift(found))]
-    return environment.get_template("page.html").render(found=found, told=told, plots=plots, plotly=get_plotlyjs())
+    plots = [_worth(truth, alone, story), _regret(truth, story), _lift(found)]
+    return rendered("feed.html", plots, found=found, told=told)
 
 
 def _news(story: Story) -> list[tuple[int, str]]:
@@ -49,9 +44,9 @@ def _news(story: Story) -> list[tuple[int, str]]:
 
 def _worth(truth: Truth, alone: Worth, story: Story) -> Any:
     lines = {
-        "the best there was": (_BEST, [(one.at, one.best) for one in truth.samples]),
-        "what the model ranks": (_OURS, _asked(truth, "ranked")),
-        "popularity beside the model": (_THEIRS, _asked(truth, "popular")),
+        "the best there was": (BEST, [(one.at, one.best) for one in truth.samples]),
+        "what the model ranks": (OURS, _asked(truth, "ranked")),
+        "popularity beside the model": (THEIRS, _asked(truth, "popular")),
         "popularity in a world without the model": (_ALONE, alone.course()),
     }
     return _lines("What a place shown is worth", "expected completions a place", lines, story)
@@ -63,7 +58,7 @@ def _asked(truth: Truth, policy: str) -> _Line:
 
 
 def _regret(truth: Truth, story: Story) -> Any:
-    lines = {"regret": (_ALARM, [(one.at, one.best - one.served) for one in truth.samples])}
+    lines = {"regret": (ALARM, [(one.at, one.best - one.served) for one in truth.samples])}
     return _lines("Regret: what each place served lost against the best there was", "completions a place", lines, story)
 
 
@@ -72,7 +67,7 @@ def _lines(title: str, unit: str, lines: dict[str, tuple[str, _Line]], story: St
 
     figure = go.Figure()
     for name, (colour, line) in lines.items():
-        days, values = [story.day(at) for at, _ in line], _smoothed([value for _, value in line])
+        days, values = [story.day(at) for at, _ in line], smoothed([value for _, value in line], _SMOOTH)
         figure.add_scatter(x=days, y=values, name=name, mode="lines", line={"color": colour, "width": 2.5})
     for mark in _marks(story):
         figure.add_vline(x=story.day(mark.at), line={"color": mark.colour, "width": 1.2, "dash": "dot"})
@@ -88,7 +83,7 @@ def _lines(title: str, unit: str, lines: dict[str, tuple[str, _Line]], story: St
         )
     figure.update_xaxes(title="day", range=[0, story.day(story.end)])
     figure.update_yaxes(title=unit, rangemode="tozero")
-    return _styled(figure, title)
+    return styled(figure, title)
 
 
 class _Mark(NamedTuple):
@@ -103,12 +98,12 @@ class _Mark(NamedTuple):
 
 def _marks(story: Story) -> list[_Mark]:
     """Return what explains the lines: the shock and the first alarm after it above the plot, every release that served at its foot."""
-    marks = [_Mark(story.shock, "tastes change ", _ALARM, 1.0, "right")]
+    marks = [_Mark(story.shock, "tastes change ", ALARM, 1.0, "right")]
     alarms = [at for at, sentence in story.done if sentence.startswith("alert") and at > story.shock]
     if alarms:
-        marks.append(_Mark(min(alarms), " noticed", _INK, 1.0, "left"))
+        marks.append(_Mark(min(alarms), " noticed", INK, 1.0, "left"))
     served = [(at, sentence.split("-")[0]) for at, sentence in story.done if " serves" in sentence]
-    return [*marks, *(_Mark(at, f" {name}", _OURS, 0.0, "left") for at, name in served)]
+    return [*marks, *(_Mark(at, f" {name}", OURS, 0.0, "left") for at, name in served)]
 
 
 def _lift(found: Figures) -> Any:
@@ -121,41 +116,18 @@ def _lift(found: Figures) -> Any:
         "arrayminus": [found.measured_lift - found.measured_low],
     }
     figure.add_scatter(
-        x=[found.measured_lift], y=["measured by the experiment"], error_x=spread, mode="markers", marker={"size": 12, "color": _OURS}
+        x=[found.measured_lift], y=["measured by the experiment"], error_x=spread, mode="markers", marker={"size": 12, "color": OURS}
     )
     figure.add_scatter(
-        x=[found.true_lift], y=["true, between the arms"], mode="markers", marker={"size": 13, "color": _BEST, "symbol": "diamond"}
+        x=[found.true_lift], y=["true, between the arms"], mode="markers", marker={"size": 13, "color": BEST, "symbol": "diamond"}
     )
     figure.add_scatter(
         x=[found.true_lift_alone],
         y=["true, over popularity without a model"],
         mode="markers",
-        marker={"size": 13, "color": _BEST, "symbol": "diamond-open"},
+        marker={"size": 13, "color": BEST, "symbol": "diamond-open"},
     )
-    figure.add_vline(x=0, line={"color": _THEIRS})
+    figure.add_vline(x=0, line={"color": THEIRS})
     figure.update_xaxes(title="lift in completions over popularity", tickformat="+.0%")
     figure.update_layout(showlegend=False)
-    return _styled(figure, "The lift over popularity since a model first served, measured with its 95 % interval", height=240)
-
-
-def _smoothed(values: list[float]) -> list[float]:
-    """Return the mean of each value and those before it: a line never moves before what moved it, and begins when there is half a mean."""
-    means = [float(np.mean(values[max(i - _SMOOTH + 1, 0) : i + 1])) for i in range(len(values))]
-    return [mean if i >= _SMOOTH // 2 else float("nan") for i, mean in enumerate(means)]
-
-
-def _styled(figure: Any, title: str, height: int = 380) -> Any:
-    font = {"family": "system-ui, sans-serif", "color": _INK, "size": 13}
-    figure.update_layout(
-        title={"text": title, "font": {"size": 17}},
-        template="plotly_white",
-        height=height,
-        font=font,
-        margin={"l": 70, "r": 30, "t": 60, "b": 50},
-        legend={"orientation": "h", "y": -0.2},
-    )
-    return figure
-
-
-def _html(figure: Any) -> str:
-    return figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True})
+    return styled(figure, "The lift over popularity since a model first served, measured with its 95 % interval", height=240)

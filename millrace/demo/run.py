@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from millrace.demo.figures import Figures, figures
 from millrace.demo.page import page
 from millrace.demo.story import Story
+from millrace.demo.telling import bar_of_days, leave
 from millrace.demo.truth import Truth, Worth
 from millrace.loading import load
 from millrace.log.streams import codec_of
@@ -60,9 +60,7 @@ def run(out: Path, *, days: int, seed: int) -> Figures:
     engine.close()
     found = figures(loaded, operator.history, home, truth, alone, story, proof, waits, lived, clock.now)
     home.close()
-    (out / "index.html").write_text(page(found, truth, alone, story), encoding="utf-8")
-    (out / "summary.json").write_bytes(msgspec.json.encode(found))
-    _tell(found, out)
+    leave(out, page(found, truth, alone, story), found)
     return found
 
 
@@ -73,7 +71,7 @@ def _popularity_alone(folder: Path, seed: int, story: Story) -> Worth:
     home = Home(folder, loaded)
     engine = Engine(loaded, home, now=clock, patient=True, seed=seed)
     worth = Worth(world)
-    with _bar() as bar:
+    with bar_of_days() as bar:
         task = bar.add_task("", total=story.end - story.start, day=0.0, decisions=0, doing="the same world without a model")
 
         def seen(slice_: Slice) -> None:
@@ -89,18 +87,9 @@ def _world(seed: int, shock: int) -> FeedWorld:
     return FeedWorld(seed, viewers=_VIEWERS, requests_per_day=_REQUESTS_PER_DAY, videos=_VIDEOS, shock_at=shock)
 
 
-def _bar() -> Any:
-    """Return a progress bar over simulated days."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    texts = ("day {task.fields[day]:>4.1f}", "{task.fields[decisions]:,} decisions, {task.fields[doing]}")
-    return Progress(TextColumn(texts[0]), BarColumn(), TextColumn(texts[1]), TimeElapsedColumn(), console=Console(highlight=False))
-
-
 def _live(engine: Engine, operator: Operator, world: Any, clock: SimulatedTime, truth: Truth, story: Story) -> None:
     """Run the world with a progress bar, and tell what the operator does as it does it."""
-    with _bar() as bar:
+    with bar_of_days() as bar:
         task = bar.add_task("", total=story.end - story.start, day=0.0, decisions=0, doing="the feed")
 
         def tell(at: int, sentence: str) -> None:
@@ -130,18 +119,3 @@ def _latencies(engine: Engine, world: Any, clock: SimulatedTime) -> Array:
         engine.decide([request])
         waits.append((time.perf_counter() - began) * 1e3)
     return np.array(waits)
-
-
-def _tell(found: Figures, out: Path) -> None:
-    """Print the table and, last, the line of JSON."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None, padding=(0, 2))
-    for name, value in found.rows():
-        table.add_row(name, value)
-    console = Console(highlight=False)
-    console.print()
-    console.print(table)
-    console.print(f"\nThe page: {out / 'index.html'}\n")
-    print(msgspec.json.encode(found).decode())

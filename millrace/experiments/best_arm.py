@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -101,4 +101,5 @@ def _needed_of_means(total: float, wrong: float) -> float:
         free = 2 * one - 2 * one * np.log(4 * one) + np.log(zeta(2 * one)) - np.log(1 - one) / 2
         return (free + x) / one
 
-    return 2 * minimize_scalar(at, bounds=(0.5 + 1e-9, 1 - 1e-9), method="bounded").fun + 4 * np.log(4 + np.log(total / 2))
+    least: Any = minimize_scalar(at, bounds=(0.5 + 1e-9, 1 - 1e-9), method="bounded")
+    return 2 * least.fun + 4 * np.log(4 + np.log(total / 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import optimize, special
@@ -102,7 +103,7 @@ class BetaBinomial:
         def against(p: float) -> float:
             return self.log_evidence(control, p) + self.log_evidence(treatment, p + difference)
 
-        found = optimize.minimize_scalar(against, bounds=(least, most), method="bounded", options={"xatol": 1e-12})
+        found: Any = optimize.minimize_scalar(against, bounds=(least, most), method="bounded", options={"xatol": 1e-12})
         return float(min(found.fun, against(least), against(most)))
 
     @staticmethod

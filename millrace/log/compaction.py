@@ -12,9 +12,9 @@ from millrace.log.order import Part, Span
 from millrace.log.reading import unzipped
 from millrace.log.store import Store
 
-MOVED_BYTES = 32 * 2**20
+MOVED_BYTES = 16 * 2**20
 """How long the bodies of records may be together that are moved at a time: meanwhile they take several times as much memory."""
-MERGED_BYTES = 256 * 2**20
+MERGED_BYTES = 128 * 2**20
 """How large a file may be that others are merged into, unpacked: all of it is in memory meanwhile."""
 
 
@@ -40,11 +40,14 @@ def compact(store: Store, slice_rows: int, fan_in: int, moved_bytes: int = MOVED
         moved_bytes: How long the bodies of records may be together that are moved at a time.
         merged_bytes: How large a file may be that others are merged into.
     """
+    import pyarrow as pa
+
     with store.compacting:
         moved = 0
         while step := _move(store, slice_rows, moved_bytes):
             moved += step
         merged = sum(_merge(store, codec, some) for codec in store.streams for some in _small(store, codec, fan_in, merged_bytes))
+        pa.default_memory_pool().release_unused()  # it may be long until the next one
     return Compacted(moved, merged)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from millrace.errors import BadInput, NotFound
 from millrace.experiments.comparison import Arm
-from millrace.experiments.design import Design
+from millrace.experiments.design import Design, Inflation
+from millrace.experiments.group_sequential import inflation
+from millrace.experiments.horizon import inflation_at_any_time
 from millrace.experiments.plan import plan
 from millrace.experiments.power import detectable
 from millrace.experiments.reads import on_log
@@ -49,15 +53,27 @@ class Ahead(NamedTuple):
     design: Design
     spread: Spread
 
-    def weeks_for(self, effect: float) -> tuple[int, int] | None:
+    def weeks_for(self, effect: float, rule: str = "fixed") -> tuple[int, int] | None:
         """Return (whole weeks, units) after which an effect, in the metric's unit, is found; None where half a year is not enough.
+
+        Args:
+            effect: treatment - control.
+            rule: How it will be looked at: "fixed", "group" (at fourteen looks), "anytime"; looking early takes some units more.
 
         Raises:
             BadInput: No number of units shows it.
         """
-        needed = plan(self.spread, self.design, effect=effect, power=self.power).units
+        needed = plan(self.spread, replace(self.design, inflation=_MORE[rule]), effect=effect, power=self.power).units
         found = np.flatnonzero(self.units >= needed)
         return (int(found[0]) + 1, int(self.units[found[0]])) if len(found) else None
+
+
+_MORE: Mapping[str, Inflation] = {
+    "fixed": 1.0,
+    "group": lambda alpha, beta: inflation(np.arange(1, 15) / 14, alpha, beta),
+    "anytime": inflation_at_any_time,
+}
+"""By what factor a rule needs more units than one look."""
 
 
 def ahead(

@@ -30,6 +30,7 @@ from millrace.operate.exposures import exposures
 from millrace.operate.history import LogHistory
 from millrace.operate.scanning import scan
 from millrace.operate.unit_columns import Units, old_enough
+from millrace.policy.assignment import TimeSlot
 from millrace.policy.wrappers import Experiment
 from millrace.serve.home import Home
 from millrace.stores.experiments import Course
@@ -120,7 +121,7 @@ class Reader:
         found = self.card.read(
             {name: summaries.get(name) or _empty(name, needs) for name in arms}, arms[0], dict(zip(arms, shares, strict=True)), compare
         )
-        found = msgspec.structs.replace(found, cautions=(*found.cautions, *cautions, *said))
+        found = msgspec.structs.replace(found, cautions=(*found.cautions, *cautions, *said, *_of_slots(self._experiment)))
         return Reading(until, found, verdicts(found), seen, waiting, self._balance(units))
 
     def course(self, until: int, steps: int = 20) -> list[Reading]:
@@ -174,6 +175,13 @@ class Reader:
             except Refused:  # the read-out says what is wrong with the column
                 continue
         return found
+
+
+def _of_slots(experiment: Experiment) -> tuple[Caution, ...]:
+    if not isinstance(experiment.unit, TimeSlot):
+        return ()
+    said = "what reaches from one time slot into the next is counted for the next one's arm"
+    return (Caution(Reason.CARRY_OVER, f"{said}: have slots that are long beside it, or read them by switchback with a washout"),)
 
 
 def _is_before(read: Read) -> bool:

@@ -90,6 +90,8 @@ class _Scan:
         self._place = {term: place for place, term in enumerate(self._terms)}
         at = [self._at(group) for group in needs.together]
         self._pairs = sorted({(min(a, b), max(a, b)) for places in at for a in places for b in places})
+        # The sum of a square's distances from a pivot's square follows from those of what is squared: it need not be asked.
+        self._squares = {self._place[term.multiplied(term)]: k for k, term in enumerate(self._terms) if self._is_squared(term)}
         self._limits: dict[tuple[str, float], float] = {}
 
     def summaries(self) -> dict[str, dict[str, Summary]]:
@@ -111,6 +113,9 @@ class _Scan:
     def _at(self, group: Sequence[Term]) -> list[int]:
         return [self._place[term] for term in group]
 
+    def _is_squared(self, term: Term) -> bool:
+        return term.times is None and term.multiplied(term) in self._place and (self._place[term], self._place[term]) in self._pairs
+
     def _limited(self) -> dict[tuple[str, float], float]:
         wanted = self._needs.winsorised()
         if not wanted:
@@ -126,7 +131,13 @@ class _Scan:
         asked = ", ".join(f"median({self._sql(term)})" for term in self._terms)
         (row,) = self._connection.execute(f"SELECT {asked} FROM (SELECT * FROM ({self._rows}) LIMIT {_SAMPLE})").fetchall()
         guessed = np.array([np.nan if value is None else value for value in row], dtype=np.float64)
-        return np.where(np.isfinite(guessed), guessed, 0.0)
+        return self._with_squares(np.where(np.isfinite(guessed), guessed, 0.0))
+
+    def _with_squares(self, pivots: Array) -> Array:
+        """Return pivots of which that of a square is the square of what is squared."""
+        for square, of in self._squares.items():
+            pivots[square] = pivots[of] ** 2
+        return pivots
 
     def _summed(self, pivots: Array, where: str = "") -> list[tuple[Any, ...]]:
         """Return (arm, stratum, units, a sum per column, sums per term, sums of products per pair), the last two from the pivots on.
@@ -138,7 +149,7 @@ class _Scan:
         there = "".join(f", {_named(column)} AS c{place}" for place, column in enumerate(columns))
         plain = {term.column for term in self._terms if term == Term(term.column)}
         asked = [f"CASE WHEN count(c{k}) = count(*) THEN {0 if of in plain else f'sum(c{k})'} END" for k, of in enumerate(columns)]
-        asked += [f"sum(t{place})" for place in range(len(self._terms))]
+        asked += [f"sum(t{place})" for place in range(len(self._terms)) if place not in self._squares]
         asked += [f"sum(t{a} * t{b})" for a, b in self._pairs]
         inner = f"SELECT arm_, stratum_{there}{moved} FROM ({self._rows}) {where}"
         return self._connection.execute(
@@ -159,7 +170,7 @@ class _Scan:
         used = sorted({place for group in groups for place in self._at(group)})
         means, scatter = self._moments(units, sums[len(columns) :], pivots)
         if (units * (means - pivots)[used] ** 2 > _FAR * np.diag(scatter)[used]).any():  # too far off for so fine a spread
-            nearer = np.where(np.isin(np.arange(len(means)), used), means, pivots)
+            nearer = self._with_squares(np.where(np.isin(np.arange(len(means)), used), means, pivots))
             (again,) = self._summed(nearer, f"WHERE arm_ = {_text(arm)} AND stratum_ = {_text(stratum)}")
             means, scatter = self._moments(units, again[3 + len(columns) :], nearer)
         return Summary(
@@ -174,11 +185,14 @@ class _Scan:
     def _moments(self, units: int, sums: Sequence[Any], pivots: Array) -> tuple[Array, Array]:
         """Return (means, scatter) of all terms; of pairs that nobody asked for it is 0."""
         numbers = np.array([np.nan if one is None else one for one in sums], dtype=np.float64)
-        k = len(self._terms)
-        apart = numbers[:k] / units
+        k, asked = len(self._terms), [place for place in range(len(self._terms)) if place not in self._squares]
+        apart, products = np.zeros(k), dict(zip(self._pairs, numbers[len(asked) :], strict=False))
+        apart[asked] = numbers[: len(asked)] / units
         scatter = np.zeros((k, k))
         with np.errstate(invalid="ignore"):  # of broken columns, which nobody reads
-            for (a, b), product in zip(self._pairs, numbers[k:], strict=False):
+            for square, of in self._squares.items():
+                apart[square] = products[of, of] / units + 2 * pivots[of] * apart[of]
+            for (a, b), product in products.items():
                 scatter[a, b] = scatter[b, a] = product - units * apart[a] * apart[b]
             np.fill_diagonal(scatter, np.maximum(np.diag(scatter), 0.0))
         return pivots + apart, scatter

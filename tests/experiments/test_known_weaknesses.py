@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 
+from millrace.evaluation.off_policy import gain, ips, snips
+from millrace.evaluation.off_policy_models import doubly_robust, mrdr, switch_dr
+from millrace.evaluation.reasons import Reason, Refused
+from millrace.evaluation.slates import slate_ips
 from millrace.experiments.clustered import clustered
 from millrace.experiments.comparison import Asked, Comparison
 from millrace.experiments.difference_in_differences import two_by_two
@@ -131,3 +135,25 @@ def test_a_third_arm_changes_nothing_in_what_is_said_of_the_first_two():
     )
     assert (of_three.difference, of_three.error, of_three.p_value) == (of_two.difference, of_two.error, of_two.p_value)
     assert of_three.confidence > of_two.confidence
+
+
+ROWS = ([1.0, 0.0, 1.0, 0.0], [0.5] * 4, [1.0, 1.0, 0.0, 0.0])
+"""Rewards, propensities and a target that makes two of four choices."""
+PREDICTED = {"predicted": [0.5] * 4, "expected": [0.5] * 4}
+JUDGES = {
+    "ips": lambda: ips(*ROWS),
+    "clipped": lambda: ips(*ROWS, clip=10.0),
+    "snips": lambda: snips(*ROWS),
+    "gain": lambda: gain(*ROWS),
+    "doubly robust": lambda: doubly_robust(*ROWS, **PREDICTED),
+    "switch": lambda: switch_dr(*ROWS, **PREDICTED),
+    "mrdr": lambda: mrdr(*ROWS, logged=np.ones((4, 1)), chosen=np.ones((4, 1)), folds=2),
+    "slates": lambda: slate_ips(*(np.array(each)[:, None] for each in ROWS), by="place"),
+}
+
+
+@pytest.mark.parametrize("judge", JUDGES.values(), ids=JUDGES)
+def test_a_log_worth_two_choices_is_refused_by_every_estimator(judge):
+    with pytest.raises(Refused, match=r"worth 2\.0 .* and 10 are needed") as refused:
+        judge()
+    assert refused.value.reason is Reason.FEW_EFFECTIVE

@@ -118,7 +118,7 @@ def test_unit_in_two_arms_is_refused() -> None:
     assert refused.value.reason == Reason.TWO_ARMS
 
 
-@pytest.mark.parametrize("wrong", [np.nan, np.inf, None])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, None])
 def test_what_is_no_number_is_counted_and_takes_no_part(wrong: float | None) -> None:
     columns = units(400)
     column = columns["watched"].astype(object if wrong is None else np.float64)

@@ -22,7 +22,9 @@ PATIENCE = 60.0  # seconds after which a test gives up, rather than hang
 
 
 class Declared:
-    """Something with a name."""
+    """Something with a name, whose learner has nothing to say before it has learned."""
+
+    learner = None
 
 
 MODEL, CHOOSER = Declared(), Declared()
