@@ -216,8 +216,9 @@ def _headline(name: str, course: Course | None) -> list[str]:
 
 
 def _scorecard(seen: Reading) -> Table:
+    control = f"{seen.found.control} (control)"
     rows = table(
-        f"As of {when(seen.at)}", "metric", "arm", "control", "treatment", "difference", "p", "shown", numbers=("control", "treatment", "p")
+        f"As of {when(seen.at)}", "metric", "arm", control, "treatment", "difference", "p", "shown", numbers=(control, "treatment", "p")
     )
     for one in seen.found.findings:
         found = one.comparison

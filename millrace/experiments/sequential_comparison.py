@@ -89,5 +89,5 @@ def _few(read: Comparison) -> tuple[Caution, ...]:
     fewest = min(read.control.units, read.treatment.units)
     if fewest >= _FEW:
         return ()
-    said = f"{read.metric}: an arm has {fewest} units, and the level is only kept from some hundred on: begin to look later"
+    said = f"an arm has {fewest} units, and the level is only kept from some hundred on: begin to look later"  # alike for all metrics
     return (Caution(Reason.FEW_UNITS, said),)
