@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from millrace.about import VERSION
+from millrace.cli.demonstrating import demo
 from millrace.cli.experiment_app import app as experiment
 from millrace.cli.rollout_app import app as rollout
 from millrace.errors import MillraceError
@@ -46,16 +47,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
         raise typer.Exit
 
 
-@app.command(rich_help_panel=BEGIN)
-def demo(
-    out: Annotated[Path, typer.Option(help="Where the page and the figures are written.")] = HOME / "demo",
-    days: Annotated[int, typer.Option(help="How many simulated days.", min=4)] = 18,
-    seed: Annotated[int, typer.Option(help="Of the world and of everything drawn.")] = 7,
-) -> None:
-    """Watch a feed live some weeks in a simulated world: serve, learn, drift, notice, recover."""
-    from millrace.demo.run import run
-
-    run(out, days=days, seed=seed)
+app.command(rich_help_panel=BEGIN)(demo)
 
 
 @app.command(rich_help_panel=BEGIN)

@@ -63,8 +63,8 @@ class Cards:
         return (self.at >= since) & (self.at < until)
 
 
-def look_back(loaded: Loaded, history: Any, log: Log, world: ThumbnailsWorld, change: int, end: int) -> Cards:
-    """Return every card decided before an instant.
+def look_back(loaded: Loaded, history: Any, log: Log, world: ThumbnailsWorld, change: int) -> Cards:
+    """Return every card that was decided.
 
     Args:
         loaded: The system.
@@ -72,8 +72,8 @@ def look_back(loaded: Loaded, history: Any, log: Log, world: ThumbnailsWorld, ch
         log: Its log.
         world: What knows the truth.
         change: When tastes turned, microseconds.
-        end: Until when, microseconds; what became known later is not looked at.
     """
+    end = log.last_known + 1
     rows = history.decided(world.start, end)
     made = {one.id: one for _, one in log.decisions()}
     decisions = [made[name] for name in rows["id"].tolist()]

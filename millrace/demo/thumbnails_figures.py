@@ -89,7 +89,7 @@ class BanditFigures(msgspec.Struct, frozen=True, kw_only=True):
             ("the bandit's best artwork shown: before, after, at the end", _arrow(self.best_shown, 1, "{:.0%}")),
             ("lost no more than before", back),
             ("clicks that chance would have lost", f"{self.saved:,.0f}"),
-            *((f"`{one.policy}` by the bandit's log, clicks per 100 cards", _said(one)) for one in self.judged),
+            *((f"{one.policy} by the bandit's log, clicks per 100 cards", _said(one)) for one in self.judged),
             ("the run took", f"{self.seconds:.0f} s"),
         ]
 
@@ -170,9 +170,9 @@ def _believed(beliefs: Mapping[str, Sequence[Belief]], moods: Mapping[str, str],
     """Return what was believed of the artworks that were there before the change, the best of that time first."""
     out = []
     for name, course in beliefs.items():
-        earlier = [one for one in course if one.at <= change]
+        earlier = [one for one in course if one.at < change]
         if earlier:
             a, b = earlier[-1], course[-1]
             figures = {"before": a.mean, "before_spread": a.spread, "after": b.mean, "after_spread": b.spread}
-            out.append(Believed(artwork=name, mood=moods[name], **figures, before_truth=earlier[-2:][0].truth, after_truth=b.truth))
+            out.append(Believed(artwork=name, mood=moods[name], **figures, before_truth=a.truth, after_truth=b.truth))
     return sorted(out, key=lambda one: -one.before_truth)

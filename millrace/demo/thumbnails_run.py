@@ -50,8 +50,9 @@ def run(out: Path, *, days: int, seed: int, viewers: int = 150, videos: int = 12
     mind = Mind(engine, bandit, world, telling_card(world, story.shock), 1 - _LATER)
     began = time.perf_counter()
     _live(engine, operator, world, clock, mind, story)
-    cards = look_back(loaded, operator.history, home.log, world, story.shock, clock.now)
-    moods = {name: home.log.find(loaded.streams["Artwork"], name).mood for name in mind.beliefs}
+    cards = look_back(loaded, operator.history, home.log, world, story.shock)
+    artworks = operator.history.events(loaded.streams["Artwork"], clock.now + 1)
+    moods = dict(zip(artworks["id"].tolist(), artworks["mood"].tolist(), strict=True))
     engine.close()
     home.close()
     found = bandit_figures(cards, mind.beliefs, moods, story, 1 - _LATER, time.perf_counter() - began)
