@@ -111,7 +111,8 @@ def _beside(loaded: Loaded, candidate: Installed, under_way: Rollout) -> tuple[P
     pinned: dict[Any, Any] = {**candidate.versions, **candidate.thresholds}
     if under_way.share > 0:
         wrapped = rollout(loaded).wrap(policy, pinned, candidate.release, under_way.share, unit)
-        return wrapped, {id(wrapped): f"rollout of {candidate.release}"}
+        number = candidate.release.partition("-")[0]  # the draw of the units hangs on it: not on what the declaration happens to hash to
+        return wrapped, {id(wrapped): f"rollout of {number}"}
     share = float(under_way.data.get("share", 0.0))
     if share <= 0:
         return policy, {}
