@@ -152,7 +152,7 @@ def test_good_canary_goes_by_its_steps_to_everyone(tmp_path: Path) -> None:
         done = life.until(6)
         assert life.arms == {"champion", "canary"}
         assert any(sentence.startswith(f"{second} goes on to 70%: the outcome's mean is ") for sentence in done)
-        done = life.until(7.2)
+        done = life.until(7.5)
         assert done[0].startswith(f"{second} serves everyone: ")
         assert (life.engine.standing.champion, life.engine.standing.rollout) == (second, None)
         assert life.arms == {""}
