@@ -132,7 +132,8 @@ class LiveFacts:
         version = self.installed.versions.get(self.name(model))
         if version is None and not hasattr(model.learner, "untaught"):
             raise NotInstalled(f"no version of {self.name(model)} is installed yet")
-        return self.load(version) if version is not None else model.learner.untaught(model.heads)
+        found = self.load(version) if version is not None else model.learner.untaught(model.heads)
+        return found if self.pools is None else self.pools.scoring.of(found)
 
     def threshold(self, chooser: Any, action: str) -> float:
         """See `Facts.threshold`."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from millrace.serve.facts import Installed, LiveFacts
 from millrace.serve.pools import Pools
 from millrace.serve.scoring import LEAST, MOST_CORES, Scoring, cores
 
@@ -84,3 +85,19 @@ def test_cores_shared_among_many_processes_are_one_each():
     pools, version = Pools(share=10 * cores()), Doubled()
     assert pools.scoring.of(version) is version
     pools.close()
+
+
+def test_live_facts_have_the_installed_version_score_in_parts_and_patient_ones_do_not(pools):
+    model, version = object(), Doubled()
+    pools.scoring = Scoring(2, lambda call: pools.submit(-1, call))
+    known = {
+        "view": None,
+        "as_of": 10,
+        "names": {id(model): "ranker"},
+        "installed": Installed("r1", {"ranker": "v1"}),
+        "load": lambda _: version,
+    }
+    rows = {"x": np.arange(2 * LEAST, dtype=np.float64)}
+    assert LiveFacts(**known, pools=pools).version(model).score(rows)["y"].tolist() == (2 * rows["x"]).tolist()
+    assert version.sizes == [LEAST, LEAST]
+    assert LiveFacts(**known).version(model) is version
