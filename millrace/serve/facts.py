@@ -207,7 +207,7 @@ class LiveFacts:
         return got
 
     def _healthy(self, pools: Pools, name: str, future: Future[Any], call: Callable[[], Any], deadline: float | None) -> Any:
-        """Return what a call on another thread answers, and tell its breaker what came of it."""
+        """Return what a call answers, wherever it runs, and tell its breaker what came of it."""
         path, breakers = self.inside + name, pools.breakers
         try:
             answer = result(future, call, deadline)
