@@ -18,7 +18,13 @@ def raw_deflate(body):
 
 @pytest.mark.parametrize(
     ("encoding", "sent"),
-    [("", BODY), ("identity", BODY), ("gzip", gzip.compress(BODY)), ("deflate", zlib.compress(BODY)), ("deflate", raw_deflate(BODY))],
+    [
+        pytest.param("", BODY, id="not packed"),
+        pytest.param("identity", BODY, id="identity"),
+        pytest.param("gzip", gzip.compress(BODY), id="gzip"),
+        pytest.param("deflate", zlib.compress(BODY), id="deflate"),
+        pytest.param("deflate", raw_deflate(BODY), id="deflate without a header"),
+    ],
 )
 def test_body_is_unpacked(encoding, sent):
     assert unpacked(sent, encoding) == BODY
