@@ -1,7 +1,9 @@
 """Decisions of a feed over HTTP: 500 candidates, 30 features, 300 trees, each answered once it is on disk.
 
 First the peak: callers that ask again as soon as they are answered. Then half of that rate as a Poisson process for some time, by a process
-of its own, latencies counted from the intended instant. Promised: a p99 of at most 25 ms; the ratio is 25 ms over the p99.
+of its own, latencies counted from the intended instant; so in several rounds, as a shared machine is not equally quick for long. Promised:
+a p99 of at most 25 ms; the ratio is 25 ms over the median of the rounds' p99. How long LightGBM alone takes for the 500 rows of one answer
+is printed beside it, to tell a slow machine from a slow server.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -66,15 +69,25 @@ def said(name: str, found: dict[str, float]) -> str:
     return f"{name:14} {found['per_s']:7.1f}/s answered  {found['refused']:6.0f} refused  {times}"
 
 
-def main(seconds: Annotated[float, typer.Option(help="How long each load lasts.")] = 20.0) -> None:
+def bare_ms() -> float:
+    """Return how long LightGBM alone takes for 500 rows of 30 features with 300 trees on one thread, in ms: the median of many."""
+    return float(subprocess.run([sys.executable, str(HERE / "decide_http_bare.py")], check=True, capture_output=True, text=True).stdout)
+
+
+def main(
+    seconds: Annotated[float, typer.Option(help="How long each load lasts.")] = 12.0,
+    rounds: Annotated[int, typer.Option(help="How often all of it is measured.", min=1)] = 3,
+) -> None:
     """Measure; the last line is the ratio."""
+    found = []
     with served() as (port, _):
-        peak = peak_of(port, seconds / 4)
-        print(said("peak", peak))
-        half = load(port, rate=peak["per_s"] / 2, connections=256, seconds=seconds, seed=1)
-        print(said("half of it", half))
+        for turn in range(rounds):
+            peak = peak_of(port, seconds / 4)
+            half = load(port, rate=peak["per_s"] / 2, connections=256, seconds=seconds, seed=turn)
+            print(said("peak", peak), said("half of it", half), f"LightGBM alone {bare_ms():.2f} ms", sep="\n", flush=True)
+            found.append(half["p99_ms"])
     print(f"load {os.getloadavg()[0]:.1f}, cores {os.cpu_count()}")
-    print(f"decide-http ratio={PROMISED_MS / half['p99_ms']:.2f}")
+    print(f"decide-http ratio={PROMISED_MS / statistics.median(found):.2f}")
 
 
 if __name__ == "__main__":
