@@ -46,15 +46,21 @@ class Newest:
         """Order entities by `instants` (microseconds, NaN is missing). Shape (n,) each."""
         there = np.flatnonzero(~np.isnan(instants))
         order = there[np.argsort(-instants[there], kind="stable")]
-        self._instants, self._ids = instants[order], ids[order]
+        self._ago, self._ids = -instants[order], ids[order]
+        self._last: tuple[tuple[int, int, int], Array] | None = None  # between two watermarks nothing new came to be, mostly
 
     def ids(self, take: int, watermark: int) -> Array:
-        """Return the ids of the latest that are not after the watermark, latest first and ties by id."""
-        start = int(np.searchsorted(-self._instants, -float(watermark), "left"))
-        end = min(start + take, len(self._instants))
+        """Return the ids of the latest that are not after the watermark, latest first and ties by id. The array is not to be written to."""
+        start = int(np.searchsorted(self._ago, -float(watermark), "left"))
+        end = min(start + take, len(self._ago))
         if start < end:
-            end = int(np.searchsorted(-self._instants, -self._instants[end - 1], "right"))  # all that tie with the last
-        return _ordered(self._instants[start:end], self._ids[start:end], take)[0]
+            end = int(np.searchsorted(self._ago, self._ago[end - 1], "right"))  # all that tie with the last
+        asked, last = (start, end, take), self._last
+        if last is None or last[0] != asked:
+            found = _ordered(-self._ago[start:end], self._ids[start:end], take)[0]
+            found.setflags(write=False)
+            last = self._last = asked, found
+        return last[1]
 
 
 class Belonging:

@@ -12,7 +12,7 @@ from millrace.decision import Facts
 from millrace.errors import DeclarationError, Late, brief
 from millrace.features.declare import Aggregate, count
 from millrace.schema import Entity, Field, stream_of
-from millrace.types import Array, Columns, micros, objects, size, stack, take
+from millrace.types import Array, Columns, micros, size, stack, take
 
 
 class Source:
@@ -201,7 +201,7 @@ class Union(Source):
             raise Late(f"no source answered in time: {', '.join(calls)}")
         rows = stack([{**part, "source": _named(part, name)} for name, part in got.items()])
         rows = take(rows, _first(rows["request"], rows["candidate"], size(requests)))
-        return take(rows, np.argsort(rows["request"], kind="stable"))
+        return take(rows, np.argsort(rows["request"], kind="stable")) if size(requests) > 1 else rows
 
 
 def _call(source: Source, requests: Columns) -> Any:
@@ -222,4 +222,4 @@ def _first(request: Array, candidate: Array, requests: int) -> Array:
 
 
 def _for_all(ids: Array, n: int) -> Columns:
-    return {"request": np.repeat(np.arange(n), len(ids)), "candidate": np.tile(objects(ids), n)}
+    return {"request": np.repeat(np.arange(n), len(ids)), "candidate": np.tile(ids, n) if n != 1 else ids}

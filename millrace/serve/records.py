@@ -90,7 +90,7 @@ def _order(d: Decisions) -> tuple[Array, Array, Array]:
     """Return the rows by request with those taken first, best first; where each request starts; and how many it took."""
     rank = d.rows["rank"] if "rank" in d.rows else np.full(size(d.rows), NOT_TAKEN)
     place = np.where(rank == NOT_TAKEN, np.iinfo(np.int64).max, rank)
-    order = np.lexsort((place, d.rows["request"]))
+    order = np.lexsort((place, d.rows["request"])) if size(d.requests) > 1 else np.argsort(place, kind="stable")
     counts = np.bincount(d.rows["request"][rank != NOT_TAKEN], minlength=size(d.requests))
     return order, d.starts, counts
 
