@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 
 from millrace.log import inbox, lake
 from millrace.log.codec import Codec
+from millrace.log.merging import merge
 from millrace.log.order import Part, Span
 from millrace.log.reading import unzipped
 from millrace.log.store import Store
 
-MOVED_BYTES = 16 * 2**20
+MOVED_BYTES = 8 * 2**20
 """How long the bodies of records may be together that are moved at a time: meanwhile they take several times as much memory."""
 MERGED_BYTES = 128 * 2**20
-"""How large a file may be that others are merged into, unpacked: all of it is in memory meanwhile."""
+"""How large a file may be that others are merged into, unpacked: where they overlap, all of it is in memory meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class _Group:
 
 
 def _merge(store: Store, codec: Codec, parts: Sequence[Part]) -> int:
-    merged = lake.merge(store.lake, codec, parts)
+    merged = merge(store.lake, codec, parts)
     with store.transaction() as db:
         inbox.register(db, merged)
         inbox.unregister(db, parts)

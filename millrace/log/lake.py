@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,13 +54,20 @@ def write_file(path: Path, table: Any, group_rows: int) -> None:
     Raises:
         Unavailable: The disk is full or fails.
     """
-    from pyarrow.parquet import write_table
+    write_groups(path, table.schema, (table.slice(first, group_rows) for first in range(0, len(table), group_rows)))
+
+
+def write_groups(path: Path, schema: Any, groups: Iterable[Any]) -> None:
+    """Write Arrow tables of one schema, each a row group. See `write_file`."""
+    from pyarrow.parquet import ParquetWriter
 
     unfinished = path.with_suffix(_UNFINISHED)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:
-            write_table(table, file, compression="zstd", row_group_size=group_rows, write_page_checksum=True, **encodings(table.schema))
+            with ParquetWriter(file, schema, compression="zstd", write_page_checksum=True, **encodings(schema)) as writer:
+                for group in groups:
+                    writer.write_table(group, row_group_size=len(group))
             file.flush()
             os.fsync(file.fileno())
         unfinished.rename(path)
@@ -80,7 +87,7 @@ def sync(*folders: Path) -> None:
             os.close(handle)
 
 
-def read_part(lake: Path, codec: Codec, part: Part, fields: Sequence[str], span: Span) -> dict[str, Array]:
+def read_part(lake: Path, codec: Codec, part: Part, fields: Sequence[str], span: Span, coding: bool = False) -> dict[str, Array]:
     """Return the rows of a part that lie in a span, in its order (known, position).
 
     Args:
@@ -89,19 +96,20 @@ def read_part(lake: Path, codec: Codec, part: Part, fields: Sequence[str], span:
         part: Which part.
         fields: Columns to read; `known` and `position` among them.
         span: Which rows.
+        coding: See `tables.columns_of`.
 
     Raises:
         PartGone: The file is not there.
         MillraceError: It is damaged.
     """
-    with _opened(lake / part.file, codec.repeating(fields)) as file:
+    with opened(lake / part.file, codec.repeating(fields)) as file:
         groups = [group for group, oldest, newest in _bounds(file, "known") if newest >= span.after[0] and oldest <= span.until[0]]
-        return _rows(file, codec, fields, groups, span.mask)
+        return _rows(file, codec, fields, groups, span.mask, coding)
 
 
 def read_rows(lake: Path, codec: Codec, part: Part, fields: Sequence[str], positions: Array) -> dict[str, Array]:
     """Return the rows of a part at those of the positions (ascending) that it holds. Arguments and errors are those of `read_part`."""
-    with _opened(lake / part.file, codec.repeating(fields)) as file:
+    with opened(lake / part.file, codec.repeating(fields)) as file:
         near = [group for group, low, high in _bounds(file, "position") if _is_between(positions, low, high)]
         return _rows(file, codec, fields, near, lambda known, position: np.isin(position, positions))
 
@@ -113,7 +121,7 @@ def _is_between(values: Array, low: int, high: int) -> bool:
 def first_keys(lake: Path, part: Part, span: Span, n: int) -> dict[str, Array]:
     """Return `known` and `position` of at least the first `n` rows of a part in a span, of all of them where there are fewer."""
     found: list[dict[str, Array]] = []
-    with _opened(lake / part.file) as file:
+    with opened(lake / part.file) as file:
         for group, _, newest in _bounds(file, "known"):
             if newest < span.after[0] or sum(map(size, found)) >= n:
                 continue
@@ -124,7 +132,7 @@ def first_keys(lake: Path, part: Part, span: Span, n: int) -> dict[str, Array]:
 
 
 @contextmanager
-def _opened(path: Path, coded: Sequence[str] = ()) -> Iterator[ParquetFile]:
+def opened(path: Path, coded: Sequence[str] = ()) -> Iterator[ParquetFile]:
     """Open a file; columns that are text in it and among `coded` are read in the dictionary encoding they lie in."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile, read_metadata
@@ -149,7 +157,12 @@ def _bounds(file: ParquetFile, column: str) -> Iterator[tuple[int, int, int]]:
 
 
 def _rows(
-    file: ParquetFile, codec: Codec, fields: Sequence[str], groups: Sequence[int], keep: Callable[[Array, Array], Array]
+    file: ParquetFile,
+    codec: Codec,
+    fields: Sequence[str],
+    groups: Sequence[int],
+    keep: Callable[[Array, Array], Array],
+    coding: bool = False,
 ) -> dict[str, Array]:
     """Return columns of the rows of row groups that `keep` marks by `known` and `position`; fields younger than the file have defaults."""
     there = set(file.schema_arrow.names)
@@ -157,7 +170,7 @@ def _rows(
     kept = keep(integers(table["known"]), integers(table["position"]))
     if not kept.all():  # before the columns are made, which costs most
         table = table.filter(kept)
-    rows = codec.opened(columns_of(codec, table))
+    rows = codec.opened(columns_of(codec, table, coding))
     return {name: rows[name] if name in rows else codec.missing(name, len(table)) for name in fields}
 
 
@@ -166,24 +179,9 @@ def shape(lake: Path, part: Part) -> tuple[str, int]:
 
     Parts merge when their columns are equal, so that no column is lost.
     """
-    with _opened(lake / part.file) as file:
+    with opened(lake / part.file) as file:
         columns = file.schema_arrow.to_string(show_field_metadata=False, show_schema_metadata=False)
         return columns, sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
-
-
-def merge(lake: Path, codec: Codec, parts: Sequence[Part]) -> Part:
-    """Write the rows of parts as one file, in the order (known, position), fields the class no longer has among them."""
-    import pyarrow as pa
-
-    tables = []
-    for part in parts:
-        with _opened(lake / part.file) as file:
-            tables.append(file.read())
-    table = pa.concat_tables(tables).sort_by([("known", "ascending"), ("position", "ascending")])
-    first, last = min(part.first for part in parts), max(part.last for part in parts)
-    name = file_name(codec.name, first, last, len(table))
-    write_file(lake / name, table, codec.group_rows)
-    return Part(name, codec.name, len(table), first, last, min(part.oldest for part in parts), max(part.newest for part in parts))
 
 
 def rewrite(lake: Path, codec: Codec, part: Part, keep: Callable[[Any], Array]) -> Part | None:
@@ -192,7 +190,7 @@ def rewrite(lake: Path, codec: Codec, part: Part, keep: Callable[[Any], Array]) 
     Returns:
         The new part, to be registered in the place of the old one; None when no row is left.
     """
-    with _opened(lake / part.file) as file:
+    with opened(lake / part.file) as file:
         table = file.read()
     left = table.filter(keep(table))
     if not len(left):
@@ -212,7 +210,7 @@ def table(lake: Path, part: Part, choose: Callable[[Any], Sequence[str]] | None 
         PartGone: The file is not there.
         MillraceError: It is damaged.
     """
-    with _opened(lake / part.file) as file:
+    with opened(lake / part.file) as file:
         return file.read(None if choose is None else choose(file.schema_arrow))
 
 
@@ -229,7 +227,7 @@ def replacement(lake: Path, part: Part, rows: Any, group_rows: int) -> Part:
 
 def least(lake: Path, part: Part, column: str) -> int:
     """Return the lowest value of an integer or instant column in a part."""
-    with _opened(lake / part.file) as file:
+    with opened(lake / part.file) as file:
         return min(low for _, low, _ in _bounds(file, column))
 
 

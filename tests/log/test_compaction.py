@@ -4,6 +4,8 @@ import resource
 import threading
 from contextlib import contextmanager
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from millrace.decision import Decision
@@ -11,6 +13,7 @@ from millrace.errors import Unavailable
 from millrace.log import inbox, lake
 from millrace.log.compaction import Compacted, compact
 from millrace.log.log import Log
+from millrace.log.merging import merge
 from tests.log import evolved
 from tests.log.world import NOON, STREAMS, Refresh, Viewer, Watch, decision, history, ids, refresh, same, watch, watches
 
@@ -90,6 +93,33 @@ def test_merging_is_the_same_again_with_fewer_files(log):
     assert len(parts(log)) == 4
     assert equal(before, contents(log))
     assert {path.relative_to(log.store.lake).as_posix() for path in log.store.lake.glob("*/*")} == {part.file for part in parts(log)}
+
+
+@pytest.mark.parametrize("lengths", [[3, 4, 1, 5], [12, 1, 9], [5, 5], [1, 1, 1]])
+def test_groups_of_a_merged_file_are_full_but_the_last_and_the_same_as_sorted_together(log, lengths):
+    codec, ends = log.store.streams.of(Watch), np.cumsum([0, *lengths]).tolist()
+    for first, rows in zip(ends[:-1], lengths, strict=True):
+        log.load(Watch, history(rows, first=first))
+    codec.group_rows = 5
+    made, lake_ = parts(log), log.store.lake
+    expected = pa.concat_tables(lake.table(lake_, one) for one in made).sort_by([("known", "ascending"), ("position", "ascending")])
+    merged = merge(lake_, codec, made[::-1])
+    assert lake.table(lake_, merged).equals(expected)
+    with lake.opened(lake_ / merged.file) as file:
+        groups = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+    assert groups == [5] * (sum(lengths) // 5) + [sum(lengths) % 5] * (sum(lengths) % 5 > 0)
+
+
+def test_files_that_overlap_are_sorted_together(log):
+    log.append([watch("a")], NOON)
+    log.load(Watch, history(2))
+    log.append([watch("b")], NOON + 10_000_000)
+    log.compact(fan_in=10**6)
+    made = parts(log)
+    merged = lake.table(log.store.lake, merge(log.store.lake, log.store.streams.of(Watch), made))
+    keys = list(zip(merged["known"].to_pylist(), merged["position"].to_pylist(), strict=True))
+    assert len(keys) == 4
+    assert keys == sorted(keys)
 
 
 def test_large_files_are_left_alone(log):
