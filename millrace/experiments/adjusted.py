@@ -15,6 +15,7 @@ from millrace.experiments.moments import Moments
 from millrace.experiments.needs import Term
 from millrace.experiments.reasons import Caution, Reason
 from millrace.experiments.summary import Summary
+from millrace.types import Columns
 
 _NO_LUCK = 0.001
 """Below this p-value a covariate differs between arms for another reason than luck."""
@@ -36,9 +37,18 @@ class Adjusted(Declared, ABC):
             Refused: It has no value.
         """
 
+    def moved(self, rng: np.random.Generator, units: Columns, effect: float) -> Columns:
+        """Return the column that an effect on units moves, as it would be with it. Shape (n,)."""
+        value = self.terms()[0].column
+        return {value: units[value] + effect}
+
     @abstractmethod
     def _df(self, units: int) -> float:
         """Return the degrees of freedom of its variance over so many units."""
+
+    def terms(self) -> tuple[Term, ...]:
+        """Return what it reads of each unit: the value, or the top and the bottom of a ratio, then its covariates."""
+        return self._group()
 
     def figure(self, arm: Summary) -> Arm:
         """Return an arm's figure by itself, its variance as small as its covariates make it."""
@@ -49,7 +59,7 @@ class Adjusted(Declared, ABC):
         pair = control.moments(self._group()).merged(treatment.moments(self._group()))
         return self._figure(control, pair), self._figure(treatment, pair)
 
-    def _touched(self, control: Summary, treatment: Summary) -> tuple[Caution, ...]:
+    def touched(self, control: Summary, treatment: Summary) -> tuple[Caution, ...]:
         """Return a caution for covariates that differ between the arms by more than luck does: they were no longer as before."""
         if not self.covariates:
             return ()

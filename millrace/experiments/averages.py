@@ -44,7 +44,7 @@ class Averaged(Limited, ABC):
         """Return how the treatment compares with the control."""
         one, other = self.figures(control, treatment)
         shapes = [shape_of(arm.moments(self._squares())) for arm in (control, treatment)]
-        cautions = self._touched(control, treatment) + skewed(self.name, shapes, asked, min(one.units, other.units))
+        cautions = self.touched(control, treatment) + skewed(self.name, shapes, asked, min(one.units, other.units))
         error = pooled(one, other) if self.pooled else None
         method = ("CUPED, " if self.covariates else "") + ("Student" if self.pooled else "Welch")
         return contrast(self.name, one, other, asked, method=method, error=error, cautions=cautions)

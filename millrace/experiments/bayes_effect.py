@@ -10,7 +10,9 @@ from scipy import interpolate, optimize, special
 
 from millrace.errors import BadInput
 from millrace.experiments.bayes import Belief
+from millrace.experiments.comparison import Arm, Asked
 from millrace.experiments.reasons import Reason, Refused
+from millrace.experiments.relative import has_base
 from millrace.experiments.root import root
 from millrace.types import Array
 
@@ -22,11 +24,13 @@ class EffectPrior(msgspec.Struct, frozen=True):
         mean: What is expected, in the metric's unit.
         spread: Its standard deviation, above 0.
         past: How many experiments it was learned from; 0 where it was set.
+        why: Where it comes from if it was set, in words.
     """
 
     mean: float
     spread: float
     past: int = 0
+    why: str = "as set"
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.mean) and np.isfinite(self.spread) and self.spread > 0):
@@ -35,8 +39,29 @@ class EffectPrior(msgspec.Struct, frozen=True):
     @property
     def said(self) -> str:
         """The prior in words."""
-        origin = f"learned from {self.past} experiments" if self.past else "as set"
+        origin = f"learned from {self.past} experiments" if self.past else self.why
         return f"normal, mean {self.mean:.4g}, standard deviation {self.spread:.4g}, {origin}"
+
+
+def stated_prior(control: Arm, effect: float | None = None) -> EffectPrior:
+    """Return the prior of who has said nothing of effects but, perhaps, which one they plan to find: none is expected, some are likely.
+
+    Args:
+        control: The control's figure.
+        effect: The effect planned for, in the metric's unit: one standard deviation. If not given it is a tenth of the control's value.
+
+    Raises:
+        Refused: There is neither an effect nor a value that is surely not 0.
+
+    >>> stated_prior(Arm(name="old", value=20.0, variance=0.01, units=400, df=399.0)).said
+    "normal, mean 0, standard deviation 2, a tenth of the control's value"
+    """
+    if effect:
+        return EffectPrior(0.0, abs(effect), why="the effect that was planned for")
+    if not has_base(control, Asked()):
+        said = f"{control.name} may be 0, so a tenth of it is no prior: plan for an effect (millrace experiment start --effect)"
+        raise Refused(Reason.NO_BASE, said, control.name)
+    return EffectPrior(0.0, abs(control.value) / 10, why="a tenth of the control's value")
 
 
 def believed_effect(difference: float, error: float, prior: EffectPrior, df: float = float("inf"), confidence: float = 0.95) -> Belief:

@@ -10,7 +10,7 @@ from millrace.experiments.comparison import Arm, Asked, Comparison
 from millrace.experiments.contrast import contrast
 from millrace.experiments.reasons import Caution, Reason, Refused
 from millrace.experiments.sandwich import By, Sandwich
-from millrace.experiments.two_arms import finite, two_arms
+from millrace.experiments.two_arms import TwoArms, finite, two_arms
 from millrace.types import Array
 
 
@@ -72,6 +72,26 @@ def clustered(
     if not beside.shape[1] and not (inside["control"] & inside["treatment"]).any():
         return found
     return msgspec.structs.replace(found, relative=None, relative_low=None, relative_high=None)  # the arms are not independent
+
+
+def clustered_figure(name: str, arms: TwoArms, cluster: Array) -> Arm:
+    """Return the figure of all rows together, with its error by clusters (CR2): rows are counted, degrees of freedom are the clusters'.
+
+    Args:
+        name: What it is of.
+        arms: What each row adds; whose it is does not matter.
+        cluster: Which cluster each row is of. Shape (n,).
+
+    Raises:
+        Refused: There are fewer than two clusters.
+    """
+    clusters, code = np.unique(cluster, return_inverse=True)
+    if len(clusters) < 2:
+        raise Refused(
+            Reason.FEW_CLUSTERS, f"{name} has {len(clusters)} clusters: at least two are needed to tell an effect from chance", name
+        )
+    fit = Sandwich.fitted(np.ones((len(code), 1)), arms.top, arms.bottom, code)
+    return _figure(name, fit, len(code), treated=False, by="CR2")
 
 
 FEWEST_DF = 4.0

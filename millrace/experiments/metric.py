@@ -51,11 +51,7 @@ class Metric(Protocol):
         ...
 
     def figure(self, arm: Summary) -> Arm:
-        """Return an arm's figure by itself, its variance as small as its covariates make it."""
-        ...
-
-    def variance(self, arm: Summary) -> float:
-        """Return the variance that one unit brings: n units have a figure of this / n. It is what power and sample sizes rest on."""
+        """Return an arm's figure by itself, its variance as small as its covariates make it: what power rests on, by `Spread.of`."""
         ...
 
     def draw(self, rng: np.random.Generator, n: int, like: Summary, effect: float = 0.0) -> Columns:
@@ -98,10 +94,6 @@ class Declared(ABC):
     @abstractmethod
     def figure(self, arm: Summary) -> Arm:
         """Return an arm's figure by itself, its variance as small as its covariates make it."""
-
-    def variance(self, arm: Summary) -> float:
-        """Return the variance that one unit brings: n units have a figure of this / n. It is what power and sample sizes rest on."""
-        return self.figure(arm).variance * arm.units
 
     def _extra(self) -> tuple[Term, ...]:
         return tuple(Term(column_of(covariate)) for covariate in self.covariates)

@@ -81,13 +81,17 @@ class Needs(msgspec.Struct, frozen=True):
     Attributes:
         together: Terms whose means and co-moments are read together.
         ordered: Values about quantiles.
+        rows: Terms that are read of every unit, as moments do not say enough: of up to `MOST_ROWS` units.
+        labels: Columns of text that are read of every unit beside them: its cluster, its stratum.
     """
 
     together: frozenset[tuple[Term, ...]] = frozenset()
     ordered: frozenset[Ordered] = frozenset()
+    rows: frozenset[Term] = frozenset()
+    labels: frozenset[str] = frozenset()
 
     def __or__(self, other: Needs) -> Needs:
-        return Needs(self.together | other.together, self.ordered | other.ordered)
+        return Needs(self.together | other.together, self.ordered | other.ordered, self.rows | other.rows, self.labels | other.labels)
 
     @staticmethod
     def union(all_needs: Iterable[Needs]) -> Needs:
@@ -100,6 +104,7 @@ class Needs(msgspec.Struct, frozen=True):
     def terms(self) -> tuple[Term, ...]:
         """Return every term that is read, once, by name."""
         found = {term.name: term for group in self.together for term in group} | {each.term.name: each.term for each in self.ordered}
+        found |= {term.name: term for term in self.rows}
         return tuple(found[name] for name in sorted(found))
 
     def columns(self) -> tuple[str, ...]:
@@ -111,6 +116,8 @@ class Needs(msgspec.Struct, frozen=True):
         return tuple(sorted({limit for term in self.terms() for limit in _limits(term)}))
 
 
+MOST_ROWS = 1_000_000
+"""Of how many units, all arms together, rows are read: of more, moments alone are."""
 _REACH = 1.3
 
 

@@ -8,6 +8,7 @@ from typing import final
 import msgspec
 
 from millrace.errors import DeclarationError
+from millrace.experiments.compared import Compared
 from millrace.experiments.comparison import Alternative, Asked, Comparison, chance
 from millrace.experiments.metric import PLAIN, Metric
 from millrace.experiments.reasons import Reason, Refused
@@ -42,6 +43,9 @@ class NonInferior:
         if self.relative and self.margin >= 1:
             said = f"margin={self.margin!r} is a part of the control's value: write 0.01 for 1 %"
             raise DeclarationError(f"NonInferior({self.metric.name}): {said}")
+        if self.relative and isinstance(self.metric, Compared):
+            said = "a margin that is a part of the control's value is tested by the metric's own way to compare alone"
+            raise DeclarationError(f"NonInferior({self.metric.name}): {said}: give it in the metric's unit")
 
     @property
     def alternative(self) -> Alternative:

@@ -10,6 +10,7 @@ from scipy import special
 
 from millrace.errors import BadInput
 from millrace.experiments.design import Design
+from millrace.experiments.proportions import Share, score
 from millrace.experiments.root import root
 from millrace.experiments.spread import Spread
 from millrace.experiments.welch import Error, combined
@@ -114,23 +115,24 @@ def mde_curve(spread: Spread, units: Sequence[float] | Array, power: float = 0.8
 
 def _at_one_look(spread: Spread, units: float, effect: float, design: Design) -> float:
     error = _error(spread, units, effect, design)
-    return rejected((effect - design.beyond) / error.size, error.df, design)
+    return rejected((effect - design.beyond) / error.size, error.df, design, _widened(spread, units, effect, design))
 
 
-def rejected(z: float, df: float, design: Design) -> float:
+def rejected(z: float, df: float, design: Design, widened: float = 1.0) -> float:
     """Return the chance that a test rejects where the difference is z standard errors beyond what the hypothesis allows.
 
     Args:
         z: The noncentrality.
         df: Of the standard error; infinite where it is known.
         design: For the level and the side.
+        widened: The error that the test takes, in terms of the one that is true.
     """
     level = design.level
     if design.alternative == "greater":
-        return _beyond(_critical(level, df), df, z)
+        return _beyond(widened * _critical(level, df), df, z)
     if design.alternative == "less":
-        return _beyond(_critical(level, df), df, -z)
-    critical = _critical(level / 2, df)
+        return _beyond(widened * _critical(level, df), df, -z)
+    critical = widened * _critical(level / 2, df)
     return _beyond(critical, df, z) + _beyond(critical, df, -z)
 
 
@@ -160,6 +162,20 @@ def _error(spread: Spread, units: float, effect: float, design: Design) -> Error
     parts = dfs if np.isfinite(df) else [here, there]
     alike = (spread.variance * parts[0] + moved * parts[1]) / sum(parts)
     return Error(float(np.sqrt(alike * (1 / here + 1 / there))), df)
+
+
+def _widened(spread: Spread, units: float, effect: float, design: Design) -> float:
+    """Return the error that the test takes in terms of the true one: a score test of shares takes that under the hypothesis.
+
+    In arms of one size they hardly differ; in a small arm whose share grows the true one is larger, and a plan without it finds less.
+    """
+    away, other = effect - design.beyond, spread.value + effect
+    if not spread.is_share or not away:
+        return 1.0
+    here, there = units * design.shares[0], units * min(design.shares[1:])
+    z = score(Share(spread.value * here, here), Share(other * there, there), design.beyond)
+    true = np.sqrt(spread.value * (1 - spread.value) / here + other * (1 - other) / there)
+    return float(away / z / true)
 
 
 def _first(holds: Callable[[int], bool], low: int, high: int) -> int:

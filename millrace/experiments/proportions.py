@@ -20,11 +20,11 @@ class Share(NamedTuple):
 
     Attributes:
         hits: Units it happened to.
-        units: Of so many, at least 1.
+        units: Of so many, at least 1; a plan has parts of one.
     """
 
     hits: float
-    units: int
+    units: float
 
     @property
     def value(self) -> float:

@@ -36,3 +36,13 @@ def woodruff(values: Array, asked: Ordered, units: int) -> tuple[float, float]:
 def is_too_few(q: float, units: int) -> bool:
     """Whether fewer than ten values lie on one side of the quantile: the ends of the ranks then are hardly apart, or at the very edge."""
     return min(q, 1 - q) * units < 10
+
+
+def is_tied(values: Array) -> bool:
+    """Whether the quantile's own value fills the interval of its ranks to one side: it then may jump to the next value by luck.
+
+    Args:
+        values: As for `woodruff`. Shape (4,).
+    """
+    low, under, over, high = values
+    return bool(low == under or over == high)

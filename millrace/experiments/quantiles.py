@@ -13,7 +13,7 @@ from millrace.experiments.comparison import Arm, Asked, Comparison
 from millrace.experiments.contrast import check_size, contrast
 from millrace.experiments.metric import PLAIN, Declared, column_of, said
 from millrace.experiments.needs import Needs, Ordered, Term
-from millrace.experiments.quantile_difference import is_too_few, woodruff
+from millrace.experiments.quantile_difference import is_tied, is_too_few, woodruff
 from millrace.experiments.reasons import Caution, Reason
 from millrace.experiments.summary import Summary
 from millrace.types import Columns
@@ -61,8 +61,9 @@ class Quantile(Declared):
 
     def compare(self, control: Summary, treatment: Summary, asked: Asked = PLAIN) -> Comparison:
         """Return how the treatment compares with the control."""
-        cautions = tuple(caution for arm in (control, treatment) for caution in self._few(arm))
-        return contrast(self.name, *self.figures(control, treatment), asked, method="Woodruff", cautions=cautions)
+        figures = self.figures(control, treatment)
+        cautions = tuple(caution for arm in (control, treatment) for caution in (*self._few(arm), *self._tied(arm)))
+        return contrast(self.name, *figures, asked, method="Woodruff", cautions=cautions)
 
     def draw(self, rng: np.random.Generator, n: int, like: Summary, effect: float = 0.0) -> Columns:
         """Return n made-up units, normal, with the quantile that `like` has, and the density there that its error speaks of."""
@@ -80,3 +81,11 @@ class Quantile(Declared):
             return ()
         said = f"{self.name}: of the {arm.units} units of {arm.arm} fewer than ten lie beyond it, so its interval is rough"
         return (Caution(Reason.FEW_UNITS, f"{said}: read it of more units"),)
+
+    def _tied(self, arm: Summary) -> tuple[Caution, ...]:
+        if not is_tied(arm.ordered(self._asked())):
+            return ()
+        said = (
+            f"{self.name}: so many units of {arm.arm} share its value that it may jump to the next one by luck, and its interval is rough"
+        )
+        return (Caution(Reason.SKEWED, f"{said}: read a mean, or the share of units above a limit"),)

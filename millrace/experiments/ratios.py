@@ -54,7 +54,7 @@ class Ratio(Limited):
         cautions = skewed(self.name, shapes, asked, min(one.units, other.units))
         bent = tuple(caution for arm in (control, treatment) for caution in self._bent(arm))
         method = "CUPED, delta method" if self.covariates else "delta method"
-        return contrast(self.name, one, other, asked, method=method, cautions=(*self._touched(control, treatment), *cautions, *bent))
+        return contrast(self.name, one, other, asked, method=method, cautions=(*self.touched(control, treatment), *cautions, *bent))
 
     def draw(self, rng: np.random.Generator, n: int, like: Summary, effect: float = 0.0) -> Columns:
         """Return n made-up units, normal: totals and covariates with the means, variances and covariances that `like` has."""
@@ -63,6 +63,11 @@ class Ratio(Limited):
         rows = rng.multivariate_normal(moments.means, moments.scatter / max(moments.n - 1, 1), n, method="eigh")
         rows[:, 0] += effect * rows[:, 1]
         return {term.column: rows[:, at] for at, term in enumerate(group)}
+
+    def moved(self, rng: np.random.Generator, units: Columns, effect: float) -> Columns:
+        """Return the tops as an effect on the ratio makes them. Shape (n,)."""
+        top, bottom = (term.column for term in self.terms()[:2])
+        return {top: units[top] + effect * units[bottom]}
 
     def _group(self) -> tuple[Term, ...]:
         return (self._term(self.top), self._term(self.bottom), *self._extra())

@@ -9,14 +9,18 @@ from typing import Any, Literal
 import msgspec
 
 from millrace.errors import DeclarationError, brief
+from millrace.experiments.compared import Compared
 from millrace.experiments.metric import Declared, Metric
 from millrace.experiments.scorecard import Scorecard
 from millrace.models.declare import Outcome
 from millrace.schema import Event, Field, references, stream_of
 from millrace.types import duration, micros
 
-Kind = Literal["events", "outcome", "feature", "head"]
-"""Events of a unit, the outcomes of its decisions, a feature as known at its first exposure, a prediction that was served there."""
+Kind = Literal["events", "outcome", "feature", "label", "head"]
+"""Events of a unit, the outcomes of its decisions, a feature as known at its first exposure, as a number or as text, a prediction that was
+served there."""
+
+_AT_FIRST = ("feature", "label", "head")
 
 _VALUES = ("value", "top", "bottom")
 
@@ -27,7 +31,7 @@ class Read(msgspec.Struct, frozen=True):
     Attributes:
         of: An event class (counted), an expression over an event's fields (summed up), an outcome, or a feature.
         kind: How it is read.
-        begin: From when on, microseconds after the unit's first exposure; None is for ever before. Meaningless for features and heads.
+        begin: From when on, microseconds after the unit's first exposure; None is for ever before. Meaningless for what is read at first.
         end: Until when; None is up to the read-out.
     """
 
@@ -40,7 +44,9 @@ class Read(msgspec.Struct, frozen=True):
     def column(self) -> str:
         """Its name: equal reads have equal names."""
         what = brief(self.of)
-        if self.kind in ("feature", "head"):
+        if self.kind == "label":
+            return what
+        if self.kind in _AT_FIRST:
             return f"{what} at first"
         if self.end == 0:
             return f"{what} before" + ("" if self.begin is None else f" {duration(-self.begin)}")
@@ -50,13 +56,13 @@ class Read(msgspec.Struct, frozen=True):
     @property
     def closes(self) -> int:
         """How long after a unit's first exposure it can change no more, microseconds; 0 where it grows for as long as it is read."""
-        if self.end is None or self.kind in ("feature", "head"):
+        if self.end is None or self.kind in _AT_FIRST:
             return 0
         return self.end + (self.of.window if self.kind == "outcome" else 0)
 
     @property
     def stream(self) -> type | None:
-        """The event class it reads; None for features and heads."""
+        """The event class it reads; None for what is read at first."""
         return self.of.stream if self.kind == "outcome" else stream_of(self.of) if self.kind == "events" else None
 
 
@@ -75,7 +81,11 @@ def on_log(card: Scorecard) -> tuple[Scorecard, tuple[Read, ...]]:
 
     guardrails = tuple(dataclasses.replace(each, metric=over(each.metric)) for each in card.guardrails)
     secondary = tuple(over(each) for each in card.secondary)
-    return dataclasses.replace(card, primary=over(card.primary), secondary=secondary, guardrails=guardrails), tuple(found.values())
+    segments = [_label("segments=", one) for one in card.segments]
+    found.update((read.column, read) for read in segments)
+    names = tuple(read.column for read in segments)
+    made = dataclasses.replace(card, primary=over(card.primary), secondary=secondary, guardrails=guardrails, segments=names)
+    return made, tuple(found.values())
 
 
 def reads_of(card: Any) -> Iterator[Read]:
@@ -87,6 +97,10 @@ def reads_of(card: Any) -> Iterator[Read]:
 
 
 def _resolved(metric: Metric) -> tuple[Metric, list[Read]]:
+    if isinstance(metric, Compared):
+        made, reads = _resolved(metric.metric)
+        labels = [_label(metric.name, one) for one in metric.by.labels]
+        return Compared(made, metric.by.over([read.column for read in labels])), [*reads, *labels]
     if not isinstance(metric, Declared):
         raise DeclarationError(f"{metric.name} does not say what it reads of the log: use Mean, Count, Proportion or another")
     values = {name: _value(metric, getattr(metric, name)) for name in _VALUES if hasattr(metric, name)}
@@ -116,6 +130,12 @@ def _covariate(metric: Declared, of: Any) -> Read:
     if isinstance(of, str) or not hasattr(of, "column"):
         raise DeclarationError(f"{metric.name}: covariates={brief(of)} is nothing on the log: name events, a feature, or an outcome's head")
     return Read(of, "feature")
+
+
+def _label(whose: str, of: Any) -> Read:
+    if isinstance(of, str) or not hasattr(of, "column") or (_is_event(of) and not isinstance(of, Field)):
+        raise DeclarationError(f"{whose}: {brief(of)} is no feature of the request: name one, or an attribute of what it refers to")
+    return Read(of, "label")
 
 
 def _is_event(of: Any) -> bool:

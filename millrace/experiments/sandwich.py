@@ -1,4 +1,4 @@
-"""Errors of a regression whose rows come in clusters: the sandwich CR0, CR1 and CR2, with the degrees of freedom CR2 is worth."""
+"""Errors of a regression whose rows come in clusters: the sandwich CR0 and CR2, with the degrees of freedom CR2 is worth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from millrace.experiments.reasons import Reason, Refused
 from millrace.experiments.welch import Error
 from millrace.types import Array
 
-By = Literal["CR2", "CR1", "CR0"]
+By = Literal["CR2", "CR0"]
 
 
 class Sandwich(NamedTuple):
@@ -50,9 +50,9 @@ class Sandwich(NamedTuple):
     def error(self, of: Array, by: By = "CR2") -> Error:
         """Return the standard error of a combination of coefficients, and its degrees of freedom.
 
-        CR0 is the plain sandwich, too small with few clusters; CR1 is that times clusters / (clusters - 1), both taken with clusters - 1
-        degrees of freedom. CR2 mends each cluster's residuals for having been fitted (exact if rows were independent and alike), with
-        Satterthwaite's degrees of freedom, which tell when a few clusters decide.
+        CR0 is the plain sandwich, too small with few clusters, taken with clusters - 1 degrees of freedom. CR2 mends each cluster's
+        residuals for having been fitted (exact if rows were independent and alike), with Satterthwaite's degrees of freedom, which tell
+        when a few clusters decide.
 
         Args:
             of: The combination. Shape (p,).
@@ -67,10 +67,9 @@ class Sandwich(NamedTuple):
         seen = self.root.T @ of
         if not np.allclose(self.root @ (self.root.T @ self.grams.sum(axis=0) @ of), of, atol=1e-6):
             raise Refused(Reason.BAD_FIT, "the covariates and the strata say who was treated, so no effect is told apart: leave some out")
-        clusters = len(self.grams)
         if by != "CR2":
             variance = float(((self.scores @ (self.root @ seen)) ** 2).sum())
-            return Error(float(np.sqrt(variance * (clusters / (clusters - 1) if by == "CR1" else 1.0))), clusters - 1.0)
+            return Error(float(np.sqrt(variance)), len(self.grams) - 1.0)
         shares, turned = np.linalg.eigh(self.root.T @ self.grams @ self.root)  # what part of each direction the cluster holds
         left = 1 - shares
         mended = np.where(left > 1e-10, 1 / np.sqrt(np.maximum(left, 1e-10)), 0.0)

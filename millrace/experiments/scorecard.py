@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Any, Literal, final
 
 from millrace.errors import BadInput, DeclarationError
+from millrace.experiments.compared import compared
 from millrace.experiments.comparison import Asked
 from millrace.experiments.findings import Compare, Reader, at_one_look
 from millrace.experiments.metric import Metric
@@ -16,6 +18,10 @@ from millrace.experiments.readout import ReadOut
 from millrace.experiments.reasons import Caution, Reason, Refused
 from millrace.experiments.srm import Shares, sample_ratio
 from millrace.experiments.summary import Summary
+from millrace.experiments.ways import Way
+
+Check = Callable[[Mapping[str, int], Mapping[str, float]], Shares]
+"""How units per arm are held against what each arm was to have of them: at one look, or by a sequential method."""
 
 
 @final
@@ -33,6 +39,8 @@ class Scorecard:
         guardrails: What must not get worse.
         confidence: 1 less the level, in (0, 1).
         relative_by: The scale of relative intervals, "delta" or "log".
+        by: How all metrics are compared, if not each by its own method: `Clustered`, `Stratified`, `Permutation` or `Bootstrap`. A single
+            one is by `Compared(metric, by=...)`.
 
     >>> from millrace.experiments.metrics import Mean, Proportion
     >>> card = Scorecard(Mean("watched"), guardrails=(NonInferior(Proportion("left", better="less"), margin=0.01),))
@@ -45,10 +53,15 @@ class Scorecard:
     guardrails: Sequence[NonInferior] = ()
     confidence: float = 0.95
     relative_by: Literal["delta", "log"] = "delta"
+    by: Way | None = None
+    segments: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "secondary", tuple(self.secondary))
-        object.__setattr__(self, "guardrails", tuple(self.guardrails))
+        object.__setattr__(self, "primary", compared(self.primary, self.by))
+        object.__setattr__(self, "secondary", tuple(compared(each, self.by) for each in self.secondary))
+        guardrails = (dataclasses.replace(each, metric=compared(each.metric, self.by)) for each in self.guardrails)
+        object.__setattr__(self, "guardrails", tuple(guardrails))
+        object.__setattr__(self, "segments", tuple(self.segments) if isinstance(self.segments, list | tuple) else (self.segments,))
         if not 0 < self.confidence < 1:
             raise DeclarationError(f"Scorecard: confidence={self.confidence!r}: write a number between 0 and 1, such as 0.95")
         for roles, metrics in (
@@ -73,6 +86,7 @@ class Scorecard:
         control: str,
         weights: Mapping[str, float] | None = None,
         compare: Compare = at_one_look,
+        check: Check = sample_ratio,
     ) -> ReadOut:
         """Return what was shown.
 
@@ -83,6 +97,7 @@ class Scorecard:
             control: The arm the others are compared with.
             weights: What share of the units each arm was to have, in any unit; it is held against those they have.
             compare: How two arms are compared; at one look if not given.
+            check: How shares are held against the weights; at one look if not given.
 
         Raises:
             BadInput: There is no such control, or nothing to compare it with.
@@ -91,7 +106,7 @@ class Scorecard:
         if control not in summaries or not arms:
             raise BadInput(f"{control} cannot be compared: the arms are {', '.join(summaries) or 'none'}", field="control")
         units = {name: summary.units for name, summary in summaries.items()}
-        shares, faults, cautions = _spread(units, weights)
+        shares, faults, cautions = _spread(units, weights, check)
         reader = Reader(summaries, control, arms, compare, Asked(confidence=self.confidence, relative_by=self.relative_by))
         return ReadOut(
             control=control,
@@ -105,13 +120,13 @@ class Scorecard:
 
 
 def _spread(
-    units: Mapping[str, int], weights: Mapping[str, float] | None
+    units: Mapping[str, int], weights: Mapping[str, float] | None, check: Check
 ) -> tuple[Shares | None, tuple[Caution, ...], tuple[Caution, ...]]:
     """Return (shares, faults, cautions) of how units spread over arms."""
     if weights is None:
         return None, (), (Caution(Reason.WRONG_SHARES, "nobody said what share of the units each arm was to have, so it was not checked"),)
     try:
-        shares = sample_ratio(units, weights)
+        shares = check(units, weights)
     except Refused as refused:
         return None, (Caution(refused.reason, str(refused)),), ()
     if not shares.is_mismatch:

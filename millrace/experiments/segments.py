@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 import numpy as np
 
@@ -95,8 +97,23 @@ def by_segment(
             control, treatment = part.figures(metric)
             if control.variance + treatment.variance > 0:
                 alone[str(name)] = contrast(metric, control, treatment, asked)
+    return side_by_side(alone, len(names), asked, by)
+
+
+def side_by_side(alone: Mapping[str, Comparison], segments: int, asked: Asked, by: By = "Paule-Mandel") -> Segments:
+    """Return the effects of segments, each compared by itself already, drawn towards their mean.
+
+    Args:
+        alone: What each segment's own units say, by its name; of those that can say anything.
+        segments: How many segments there are, also those that cannot.
+        asked: The confidence.
+        by: How the variance between segments is found.
+
+    Raises:
+        Refused: Fewer than two can say anything.
+    """
     if len(alone) < 2:
-        raise Refused(Reason.FEW_UNITS, f"{len(alone)} of {len(names)} segments have two units in both arms and vary: use larger segments")
+        raise Refused(Reason.FEW_UNITS, f"{len(alone)} of {segments} segments have two units in both arms and vary: use larger segments")
     found = shrunk(np.array([one.difference for one in alone.values()]), np.array([one.error for one in alone.values()]), by)
     shared = holm(np.array([one.log_p for one in alone.values()]))
     reach = quantile(0.5 + asked.confidence / 2, float("inf"))
@@ -104,8 +121,8 @@ def by_segment(
         Segment(name=name, alone=one, log_p=float(p), difference=float(d), low=float(d - reach * e), high=float(d + reach * e))
         for (name, one), p, d, e in zip(alone.items(), shared, found.value, found.error, strict=True)
     ]
-    left_out = len(names) - len(alone)
-    said = f"{left_out} of {len(names)} segments have fewer than two units in an arm, or none that vary: they are left out"
+    left_out = segments - len(alone)
+    said = f"{left_out} of {segments} segments have fewer than two units in an arm, or none that vary: they are left out"
     return Segments(
         segments=tuple(each),
         mean=found.mean,

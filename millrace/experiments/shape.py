@@ -78,7 +78,9 @@ def skewed(metric: str, arms: Sequence[Shape], asked: Asked, units: int) -> tupl
     both = abs(2 * z * density * (tails * (z**2 - 3) / 12 - lean**2 * (z**4 + 2 * z**2 - 3) / 18))
     if one_tail <= _ONE_TAIL and both <= _BOTH:
         return ()
-    said = f"{metric} is so skewed that with {units} units its interval and p-value may be wrong by {100 * max(one_tail, both):.1f} points"
+    off = 100 * max(one_tail, both)
+    points = f"{off:.1f}" if off < 100 else "more than 100"  # the expansion means nothing any more, but that it is far off
+    said = f"{metric} is so skewed that with {units} units its interval and p-value may be wrong by {points} points"
     return (Caution(Reason.SKEWED, f"{said}: winsorise it, or read it of more units"),)
 
 

@@ -46,7 +46,7 @@ class Shared(Adjusted, ABC):
         """Return how the treatment compares with the control."""
         one, other = self.figures(control, treatment)
         rare = tuple(caution for arm in (control, treatment) for caution in self._rare(arm))
-        cautions = self._touched(control, treatment) + rare
+        cautions = self.touched(control, treatment) + rare
         method = "CUPED, z" if self.covariates else "unpooled z"
         plain = contrast(self.name, one, other, asked, method=method, cautions=cautions)
         if self.covariates or self.by == "wald":
@@ -72,6 +72,12 @@ class Shared(Adjusted, ABC):
         noise = scatter[1:, 1:] - np.outer(slopes, slopes) * scatter[0, 0]
         extra = moments.means[1:] + np.outer(hit - share, slopes) + rng.multivariate_normal(np.zeros(len(slopes)), noise, n, method="eigh")
         return {**drawn, **{term.column: extra[:, at] for at, term in enumerate(self._group()[1:])}}
+
+    def moved(self, rng: np.random.Generator, units: Columns, effect: float) -> Columns:
+        """Return whom it happens to where an effect lets it happen to more, or to fewer. Shape (n,)."""
+        value = self.terms()[0].column
+        hit = units[value] > 0
+        return {value: _moved(rng, hit, float(hit.mean()), effect).astype(np.float64)}
 
     def _group(self) -> tuple[Term, ...]:
         return (Term(column_of(self.value), above=0.0), *self._extra())

@@ -71,7 +71,7 @@ def sample_ratio_so_far(looks: Mapping[str, Array], weights: Mapping[str, float]
         raise BadInput("units fall from one look to the next: give the distinct units so far", field="looks")
     if not table[-1].sum():
         raise Refused(Reason.EMPTY_ARM, "no arm has any units: there are no shares to check yet, so wait for some")
-    log_p = -max(float(log_evidence(table, parts).max()), 0.0)
+    log_p = 0.0 - max(float(log_evidence(table, parts).max()), 0.0)  # and not -0
     return Shares(
         units={name: int(count) for name, count in zip(names, table[-1], strict=True)},
         expected=dict(zip(names, (table[-1].sum() * parts).tolist(), strict=True)),

@@ -63,7 +63,8 @@ class GroupTime:
         doubt = ((mine - self.members[chosen] / len(self.started)) @ (self.value[chosen] - value)) / share
         influence = self.influence[:, chosen] @ weight + doubt
         error = float(np.sqrt((influence**2).mean() / len(influence)))
-        return estimated(value, error, float("inf"), method, asked, self.cautions)
+        spare = len(self.started) - len(np.unique(self.started))  # a mean of changes was taken of every group, and of those never treated
+        return estimated(value, error, float(max(spare, 1)), method, asked, self.cautions)
 
 
 def group_time(outcome: Array, since: Array, against: Literal["never", "not yet"] = "never") -> GroupTime:

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from millrace.experiments.moments import Moments
-from millrace.experiments.needs import Needs, Ordered, Term
+from millrace.experiments.needs import MOST_ROWS, Needs, Ordered, Term
 from millrace.experiments.reasons import Reason, Refused
 from millrace.types import Array, Columns, size, take
 
@@ -26,6 +26,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         values: The values asked for by every `Needs.ordered`, as its `ranks` of this arm's units say, in that order; without broken ones.
         broken: How many units have no finite number in a column, for the columns where some do.
         limits: What winsorised terms were limited to.
+        rows: What was asked of every unit, by the term's name or the label's: in the order of their values, so that the order in which
+            they were read says nothing. Without broken ones; None where there are too many units.
     """
 
     arm: str
@@ -34,6 +36,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     values: Mapping[Ordered, Array] = {}
     broken: Mapping[str, int] = {}
     limits: Limits = {}
+    rows: Mapping[str, Array] | None = {}
 
     def moments(self, group: tuple[Term, ...]) -> Moments:
         """Return the moments of a group of terms.
@@ -53,10 +56,23 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         self._check((asked.term,))
         return self.values[asked]
 
+    def each(self, terms: Sequence[Term], labels: Sequence[str] = ()) -> dict[str, Array]:
+        """Return terms and labels of every unit, by name. Shape (units,) each.
+
+        Raises:
+            Refused: There are too many units, or a column holds something else than finite numbers.
+        """
+        if self.rows is None:
+            said = f"rows are read of {MOST_ROWS:,} units at most, and there are more"
+            said = f"{said}: leave by= out, as moments say enough of so many; where units go together, assign what they share"
+            raise Refused(Reason.MANY_UNITS, said)
+        self._check(tuple(terms))
+        return {name: self.rows[name] for name in (*(term.name for term in terms), *labels)}
+
     def merged(self, other: Summary) -> Summary:
         """Return what is known of both, which must be of disjoint units, the same needs and the same limits.
 
-        Order statistics do not merge: their values are left out.
+        Order statistics do not merge, nor do rows: they are left out.
         """
         both = {group: moments.merged(other.together[group]) for group, moments in self.together.items() if group in other.together}
         broken = {name: self.broken.get(name, 0) + other.broken.get(name, 0) for name in {**self.broken, **other.broken}}
@@ -81,7 +97,8 @@ def summarise(columns: Columns, arm: Array, needs: Needs, arms: Sequence[str] | 
     """
     limits = limits_of(columns, needs)
     names = list(arms) if arms is not None else [str(name) for name in np.unique(arm)]
-    return {name: summary_of(take(columns, arm == name), name, needs, limits) for name in names}
+    many = len(arm) > MOST_ROWS
+    return {name: summary_of(take(columns, arm == name), name, needs, limits, many=many) for name in names}
 
 
 def summarise_strata(columns: Columns, arm: Array, stratum: Array, needs: Needs) -> dict[str, dict[str, Summary]]:
@@ -106,8 +123,8 @@ def limits_of(columns: Columns, needs: Needs) -> dict[tuple[str, float], float]:
     return found
 
 
-def summary_of(columns: Columns, arm: str, needs: Needs, limits: Limits) -> Summary:
-    """Return the summary of one arm's units."""
+def summary_of(columns: Columns, arm: str, needs: Needs, limits: Limits, *, many: bool = False) -> Summary:
+    """Return the summary of one arm's units; without their rows where there are too many."""
     n = size(columns)
     broken = {name: int(n - np.isfinite(np.asarray(columns[name], dtype=np.float64)).sum()) for name in needs.columns()}
     broken = {name: count for name, count in broken.items() if count}
@@ -120,7 +137,18 @@ def summary_of(columns: Columns, arm: str, needs: Needs, limits: Limits) -> Summ
         values={each: _at_ranks(whole[each.term], each) for each in needs.ordered if each.term in whole},
         broken=broken,
         limits=limits,
+        rows=None if many else in_order({name: np.asarray(columns[name]).astype(str) for name in needs.labels}, _told(needs, whole)),
     )
+
+
+def in_order(labels: Columns, told: Columns) -> dict[str, Array]:
+    """Return rows by name in an order that they alone decide: by labels first, then by terms. Shape (n,) each."""
+    rows = {**{name: told[name] for name in sorted(told)}, **{name: labels[name] for name in sorted(labels)}}
+    return take(rows, np.lexsort(list(rows.values()))) if rows else {}
+
+
+def _told(needs: Needs, whole: Mapping[Term, Array]) -> dict[str, Array]:
+    return {term.name: whole[term] for term in needs.rows if term in whole}
 
 
 def values_of(columns: Columns, term: Term, limits: Limits) -> Array:

@@ -42,8 +42,22 @@ def switchback(metric: str, plan: Columns, region: Array, at: Array, value: Arra
     Source: Bojinov, Simchi-Levi & Zhao (2023), Design and Analysis of Switchback Experiments; errors by block as in Cameron & Miller.
     """
     finite(metric, value)
+    return of_slots(metric, plan, slot_means(plan, region, at, value, washout), asked)
+
+
+def of_slots(metric: str, plan: Columns, means: Array, asked: Asked = PLAIN) -> Comparison:
+    """Return how the treatment's slots compare with the control's, given what came of each.
+
+    Args:
+        metric: Its name.
+        plan: As for `switchback`.
+        means: Of each slot, NaN where there is none to read. Shape (slots,).
+        asked: The confidence, the side, the margin.
+
+    Raises:
+        Refused: Fewer than eight blocks have both arms.
+    """
     odd, cautions = clock_changes(plan)
-    means = slot_means(plan, region, at, value, washout)
     lost = np.isnan(means) & ~odd
     kept = ~np.isin(plan["block"], plan["block"][lost | odd])
     if lost.any():
@@ -73,7 +87,7 @@ def slot_means(plan: Columns, region: Array, at: Array, value: Array, washout: i
     if washout < 0 or washout >= (plan["end"] - plan["start"]).min():
         raise Refused(Reason.CARRY_OVER, f"a washout of {washout / 6e7:g} minutes leaves nothing of a slot: plan longer slots", "washout")
     slot = placed(plan, region, at)
-    settled = np.where(_switched(plan), washout, 0) + plan["start"]
+    settled = np.where(switched(plan, plan["treated"]), washout, 0) + plan["start"]
     kept = (slot >= 0) & (at >= settled[slot])
     count = np.bincount(slot[kept], minlength=len(settled))
     total = np.bincount(slot[kept], weights=value[kept], minlength=len(settled))
@@ -139,23 +153,29 @@ def _arm(name: str, means: Array, slots: Array) -> Arm:
     return Arm(name=name, value=float(means.mean()), variance=variance, units=int(slots.sum()), df=len(means) - 1.0)
 
 
-def _before(plan: Columns) -> Array:
-    """Return the arm of the slot before in the region, as 0 or 1; -1 where none ends when this one begins. Shape (slots,)."""
+def switched(plan: Columns, arm: Array) -> Array:
+    """Return which slots begin with another arm than the one before in their region ends with, or with none. Boolean, shape (slots,).
+
+    Args:
+        plan: Columns `region`, `start`, `end`.
+        arm: A number per arm, from 0. Shape (slots,).
+    """
+    return _before(plan, arm) != arm
+
+
+def _before(plan: Columns, arm: Array) -> Array:
+    """Return the arm of the slot before in the region, as a number; -1 where none ends when this one begins. Shape (slots,)."""
     _, region = np.unique(plan["region"].astype(str), return_inverse=True)
     order = np.lexsort((plan["start"], region))
     joined = (region[order][1:] == region[order][:-1]) & (plan["start"][order][1:] == plan["end"][order][:-1])
     out = np.full(len(order), -1)
-    out[order[1:]] = np.where(joined, plan["treated"][order][:-1], -1)
+    out[order[1:]] = np.where(joined, arm[order][:-1], -1)
     return out
-
-
-def _switched(plan: Columns) -> Array:
-    return _before(plan) != plan["treated"]
 
 
 def _carried_over(rows: Columns) -> tuple[Caution, ...]:
     """Return a caution where slots after a treated one differ, arms and blocks held equal, by more than chance in a hundred would."""
-    before = _before(rows)
+    before = _before(rows, rows["treated"])
     known = before >= 0
     if not known.any():
         return ()

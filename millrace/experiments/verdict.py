@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import msgspec
 import numpy as np
 
+from millrace.experiments import closer_told
+from millrace.experiments.closer import Closer
 from millrace.experiments.comparison import Comparison
 from millrace.experiments.readout import Finding, ReadOut
 
@@ -34,19 +36,25 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return " ".join(self.sentences)
 
 
-def verdicts(read: ReadOut) -> tuple[Verdict, ...]:
-    """Return what may be concluded of every treatment."""
-    return tuple(_verdict(read, arm) for arm in read.arms)
+def verdicts(read: ReadOut, closer: Mapping[str, Closer] | None = None) -> tuple[Verdict, ...]:
+    """Return what may be concluded of every treatment.
+
+    Args:
+        read: What was found.
+        closer: By treatment, a closer look at the primary metric, where somebody took one.
+    """
+    return tuple(_verdict(read, arm, (closer or {}).get(arm)) for arm in read.arms)
 
 
-def _verdict(read: ReadOut, arm: str) -> Verdict:
+def _verdict(read: ReadOut, arm: str, closer: Closer | None) -> Verdict:
     if read.faults:
         said = tuple(f"Nothing may be concluded about {arm}: {fault.said}." for fault in read.faults)
         return Verdict(arm=arm, decision="invalid", sentences=said)
     (primary,) = read.of("primary", arm)
     guardrails = read.of("guardrail", arm)
     decision = _decision(primary, guardrails)
-    sentences = [_headline(decision, primary, read), *_guarded(guardrails), *_secondary(read, arm), *_cautions(read, arm)]
+    said = [_headline(decision, primary, read), *(closer_told.sentences(closer) if closer is not None else ())]
+    sentences = [*said, *_guarded(guardrails), *_secondary(read, arm), *_unread(read, arm), *_cautions(read, arm)]
     return Verdict(arm=arm, decision=decision, sentences=tuple(sentences))
 
 
@@ -79,7 +87,6 @@ def _guarded(guardrails: Iterable[Finding]) -> list[str]:
     told: list[str] = []
     for each in guardrails:
         if each.comparison is None or each.margin is None:
-            told.append(f"The guardrail {each.metric} could not be read: {each.refused.said if each.refused else ''}.")
             continue
         margin = f"{100 * each.margin:g} %" if each.margin_is_relative else f"{each.margin:g}"
         seen = difference(each.comparison, as_part=each.margin_is_relative)
@@ -96,14 +103,48 @@ def _secondary(read: ReadOut, arm: str) -> list[str]:
     found = read.of("secondary", arm)
     shown = [f"{each.metric} {each.shown} ({difference(each.comparison)})" for each in found if each.shown != "nothing" and each.comparison]
     silent = [each.metric for each in found if each.shown == "nothing"]
-    unread = [f"{each.metric} could not be read: {each.refused.said}." for each in found if each.refused]
     told = [f"Found besides: {', '.join(shown)}; on average {100 * (1 - read.confidence):g} % of such finds are false."] if shown else []
-    return [*told, *([f"Nothing was shown of {', '.join(silent)}."] if silent else []), *unread]
+    return [*told, *([f"Nothing was shown of {', '.join(silent)}."] if silent else [])]
+
+
+def _unread(read: ReadOut, arm: str) -> list[str]:
+    """Return which metrics could not be read: those for one reason in one sentence, what was said of the primary one not again."""
+    alike: dict[str, list[Finding]] = {}
+    for each in read.findings:
+        if each.arm == arm and each.refused is not None:
+            alike.setdefault(each.refused.said.replace(each.metric, "…"), []).append(each)
+    told: list[str] = []
+    for first, *others in alike.values():
+        names = _listed("the guardrail " + each.metric if each.role == "guardrail" else each.metric for each in others)
+        if first.role == "primary":
+            told += [f"For the same reason nothing can be said of {names}."] if others else []
+            continue
+        whose = f"The guardrail {first.metric}" if first.role == "guardrail" else first.metric
+        said = first.refused.said if first.refused else ""
+        told.append(f"{whose} could not be read: {said}." + (f" Nor could {names}, for the same reason." if others else ""))
+    return told
 
 
 def _cautions(read: ReadOut, arm: str) -> list[str]:
-    of_metrics = [caution for each in read.findings if each.arm == arm and each.comparison for caution in each.comparison.cautions]
-    return [f"Mind: {said}." for said in dict.fromkeys(caution.said for caution in (*read.cautions, *of_metrics))]
+    """Return what must be minded: a fact that holds of several metrics once, with the others named."""
+    of_metrics = [
+        (each.metric, caution.said) for each in read.findings if each.arm == arm and each.comparison for caution in each.comparison.cautions
+    ]
+    alike: dict[str, dict[str, list[str]]] = {}
+    for metric, said in (*(("", caution.said) for caution in read.cautions), *of_metrics):
+        fact = said.replace(metric, "…") if metric else said
+        alike.setdefault(fact, {}).setdefault(said, []).append(metric)
+    told: list[str] = []
+    for fact in alike.values():
+        first, *others = fact
+        names = _listed(dict.fromkeys(metric for said in others for metric in fact[said]))
+        told.append(f"Mind: {first}." + (f" The same holds of {names}." if others else ""))
+    return told
+
+
+def _listed(names: Iterable[str]) -> str:
+    *most, last = [*names] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def difference(found: Comparison, *, as_part: bool = True) -> str:

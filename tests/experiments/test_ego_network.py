@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from millrace.errors import BadInput
-from millrace.experiments.ego_network import MOST_UNITS, exposure_effect
+from millrace.experiments.ego_network import MOST_UNITS, Chances, exposure_effect
 from millrace.experiments.exposure import CONDITIONS, draws, every_plan, exposed, shares
 from millrace.experiments.graph_clusters import communities, ego_clusters, neighbours
 from millrace.experiments.reasons import Reason, Refused
@@ -39,11 +39,11 @@ def test_horvitz_thompson_is_unbiased_and_its_variance_never_too_small_over_ever
     """All 512 plans of a ring of nine, each equally likely: expectations are sums, not simulations."""
     met = exposed(9, RING, every_plan(np.arange(9)), 1.0)
     would, seen = outcomes(met, np.random.default_rng(1))
-    found = []
+    chances, found = Chances(met, every=True), []
     for plan in range(len(met)):
         if set(met[plan]) == {0, 1, 2, 3}:
-            arguments = {"by": "horvitz-thompson", "every": True, "fewest": 1}
-            each = [exposure_effect(seen[plan], met[plan], met, effect, **arguments) for effect in ("direct", "spill-over")]
+            arguments = {"by": "horvitz-thompson", "fewest": 1}
+            each = [exposure_effect(seen[plan], met[plan], chances, effect, **arguments) for effect in ("direct", "spill-over")]
             found.append([(estimate.value, estimate.error) for estimate in each])
     # Plans that miss a condition are refused: what they would have said is added by hand.
     weight = 1 / np.array([(met == condition).mean(axis=0) for condition in range(4)])
@@ -63,7 +63,7 @@ def test_draws_agree_with_every_plan():
     outcome = np.arange(9.0)
     drawn = exposed(9, RING, draws(np.arange(9), 100_000, 1), 1.0)
     for effect in ("direct", "spill-over", "total"):
-        one = exposure_effect(outcome, seen[at], seen, effect, every=True, fewest=1)
+        one = exposure_effect(outcome, seen[at], Chances(seen, every=True), effect, fewest=1)
         other = exposure_effect(outcome, seen[at], drawn, effect, fewest=1)
         assert other.value == pytest.approx(one.value, abs=0.02)
         assert other.error == pytest.approx(one.error, rel=0.02)
@@ -111,7 +111,7 @@ def test_bad_input_is_refused(change, reason):
     g = np.random.default_rng(5)
     n, edges, _ = villages(g, many=15)
     met = exposed(n, edges, draws(communities(n, edges), 300, 0), 0.5)
-    arguments = {"outcome": g.normal(0, 1, n), "seen": met[0], "plans": met[1:]}
+    arguments = {"outcome": g.normal(0, 1, n), "seen": met[0], "chances": met[1:]}
     with pytest.raises(Refused) as refused:
         exposure_effect(**{**arguments, **change})
     assert refused.value.reason is reason

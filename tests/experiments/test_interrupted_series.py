@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from millrace.experiments.interrupted_series import interrupted_series, restricted
+from millrace.experiments.interrupted_series import averaged, interrupted_series
 from millrace.experiments.reasons import Reason, Refused
 from tests.experiments.panels import series
 
@@ -12,7 +12,7 @@ def test_level_and_slope_are_found(errors):
     assert found.level.low < 5 < found.level.high
     assert found.slope.low < 0.3 < found.slope.high
     assert 0.1 < found.persistence < 0.7
-    assert found.level.cautions == ()
+    assert [caution.reason for caution in found.level.cautions] == ([Reason.FEW_UNITS] if errors == "newey-west" else [])
 
 
 def test_what_was_to_be_expected_goes_on_as_before():
@@ -27,7 +27,7 @@ def test_what_was_to_be_expected_goes_on_as_before():
 def test_the_factor_is_estimated_without_much_bias(persistence):
     g = np.random.default_rng(1)
     x = np.column_stack([np.ones(60), np.arange(60)])
-    found = [restricted(x, series(g, persistence=persistence)) for _ in range(150)]
+    found = [averaged(x, series(g, persistence=persistence))[2] for _ in range(150)]
     assert np.mean(found) == pytest.approx(persistence, abs=0.06)
 
 
@@ -39,9 +39,9 @@ def test_too_few_points_are_refused(since):
 
 
 def test_few_points_and_wandering_series_are_said():
-    assert interrupted_series(series(np.random.default_rng(0), 24, 12), 12).level.cautions[0].reason is Reason.FEW_UNITS
+    assert interrupted_series(series(np.random.default_rng(0), 16, 8, persistence=0.7), 8).level.cautions[0].reason is Reason.FEW_UNITS
     wandering = interrupted_series(np.cumsum(np.random.default_rng(3).normal(0, 1, 300)), 150)
-    assert wandering.level.cautions[0].reason is Reason.MOVED
+    assert Reason.MOVED in [caution.reason for caution in wandering.level.cautions]
 
 
 def test_no_number_and_no_variance_are_refused():

@@ -10,6 +10,7 @@ from millrace.experiments.comparison import Asked, Comparison
 from millrace.experiments.metric import Metric
 from millrace.experiments.metrics import Count, Mean, Proportion, Quantile, Ratio, Retention
 from millrace.experiments.reasons import Reason, Refused
+from millrace.experiments.spread import Spread
 from millrace.experiments.summary import Summary, summary_of
 from millrace.types import Array, Columns
 
@@ -59,7 +60,7 @@ def test_units_that_are_drawn_have_the_figure_and_the_variance_they_were_to_have
 def test_the_planned_effect_is_found(metric: Metric) -> None:
     """At 3.24 standard errors of the difference (1.96 + 1.28) nine of ten experiments find it."""
     like = arm("a", people(), metric)
-    effect = 3.2415 * np.sqrt(2 * metric.variance(like) / 2000)
+    effect = 3.2415 * np.sqrt(2 * Spread.of(metric.figure(like)).variance / 2000)
     g = np.random.default_rng(3)
     found = [compared(metric, metric.draw(g, 2000, like), metric.draw(g, 2000, like, effect)).is_significant for _ in range(300)]
     assert abs(np.mean(found) - 0.9) < 4 * np.sqrt(0.09 / 300)
@@ -68,7 +69,7 @@ def test_the_planned_effect_is_found(metric: Metric) -> None:
 def test_cuped_removes_what_the_covariate_explains() -> None:
     like = arm("a", people(100_000), Mean("watched", covariates=("before",)))
     plain = arm("a", people(100_000), Mean("watched"))
-    left = Mean("watched", covariates=("before",)).variance(like) / Mean("watched").variance(plain)
+    left = Mean("watched", covariates=("before",)).figure(like).variance / Mean("watched").figure(plain).variance
     assert left == pytest.approx(1 - 0.7**2, abs=0.01)
 
 

@@ -97,7 +97,7 @@ def test_a_measured_figure_is_planned_with():
     rows = {"watched": before + g.normal(size=4000), "before": before}
     control = summarise(rows, np.full(4000, "control"), metric.needs())["control"]
     spread = Spread.of(metric.figure(control))
-    assert spread.variance == pytest.approx(metric.variance(control))
+    assert spread.variance == pytest.approx(metric.figure(control).variance * control.units)
     assert spread.variance == pytest.approx(1.0, rel=0.1)
 
 

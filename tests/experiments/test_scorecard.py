@@ -1,5 +1,7 @@
 """A scorecard: one primary metric at the level, secondary ones with few false finds, guardrails that must be shown to hold."""
 
+from collections.abc import Mapping
+
 import msgspec
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from millrace.experiments.non_inferior import NonInferior
 from millrace.experiments.readout import ReadOut
 from millrace.experiments.reasons import Reason
 from millrace.experiments.scorecard import Scorecard
+from millrace.experiments.srm import Shares
+from millrace.experiments.srm_sequential import sample_ratio_so_far
 from millrace.experiments.summary import summarise
 from millrace.experiments.verdict import verdicts
 from millrace.types import Array, Columns
@@ -169,3 +173,18 @@ def test_wrong_scorecards_and_controls_are_refused() -> None:
     columns, arm = people(10)
     with pytest.raises(BadInput, match="z cannot be compared: the arms are a, b"):
         CARD.read(summarise(columns, arm, CARD.needs()), "z")
+
+
+def test_shares_are_checked_as_was_asked() -> None:
+    def at_looks(units: Mapping[str, int], weights: Mapping[str, float]) -> Shares:
+        return sample_ratio_so_far({"a": np.array([0, units["a"]]), "b": np.array([50, units["b"]])}, weights)
+
+    columns, arm = people()
+    even = {"a": 1.0, "b": 1.0}
+    once = read(columns, arm, weights=even)
+    ever = CARD.read(summarise(columns, arm, CARD.needs()), "a", even, check=at_looks)
+    assert once.shares is not None
+    assert not once.shares.is_mismatch
+    assert ever.shares == at_looks(once.shares.units, even)
+    assert [one.reason for one in ever.faults] == [Reason.WRONG_SHARES], "fifty units of one arm and none of the other is no luck"
+    assert ever.findings == once.findings

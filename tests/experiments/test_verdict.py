@@ -1,5 +1,6 @@
 """What is said of a read-out is what was shown, no more and no less."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -85,3 +86,43 @@ def test_a_difference_has_no_part_where_there_is_no_base() -> None:
     none = Arm(name="a", value=0.0, variance=0.01, units=100, df=99.0)
     some = Arm(name="b", value=1.0, variance=0.01, units=100, df=np.inf)
     assert difference(contrast("watched", none, some, Asked())).startswith("+1 (95 %: ")
+
+
+def refused(role: Role, metric: str, said: str) -> Finding:
+    return msgspec.structs.replace(finding(role, "unread", metric), refused=Caution(Reason.FEW_UNITS, said))
+
+
+def test_one_reason_for_several_metrics_is_said_once() -> None:
+    metrics: list[tuple[Role, str]] = [("primary", "paid"), ("secondary", "visits"), ("secondary", "sips"), ("guardrail", "complained")]
+    found = [refused(role, metric, f"b has one unit for {metric}") for role, metric in metrics]
+    (verdict,) = verdicts(ReadOut(control="a", arms=("b",), confidence=0.95, findings=tuple(found)))
+    assert verdict.sentences == (
+        "Of paid in b nothing can be said: b has one unit for paid.",
+        "For the same reason nothing can be said of visits, sips and the guardrail complained.",
+    )
+    some = [finding("primary", "better"), *found[1:3], refused("guardrail", "complained", "complained does not vary")]
+    text = verdicts(ReadOut(control="a", arms=("b",), confidence=0.95, findings=tuple(some)))[0].text
+    assert "visits could not be read: b has one unit for visits. Nor could sips, for the same reason." in text
+    assert "The guardrail complained could not be read: complained does not vary." in text
+
+
+def test_one_caution_of_several_metrics_is_said_once() -> None:
+    def minded(role: Role, metric: str, said: str) -> Finding:
+        one = finding(role, "nothing", metric)
+        assert one.comparison is not None
+        return msgspec.structs.replace(one, comparison=msgspec.structs.replace(one.comparison, cautions=(Caution(Reason.SKEWED, said),)))
+
+    few = "an arm has 42 units"
+    found = (
+        minded("primary", "paid", few),
+        minded("secondary", "visits", few),
+        minded("secondary", "sips", "sips does not vary in a"),
+        minded("guardrail", "complained", "complained does not vary in a"),
+        minded("secondary", "came back", "came back does not vary in b"),
+    )
+    (verdict,) = verdicts(ReadOut(control="a", arms=("b",), confidence=0.95, findings=found))
+    assert [one for one in verdict.sentences if one.startswith("Mind")] == [
+        "Mind: an arm has 42 units.",
+        "Mind: sips does not vary in a. The same holds of complained.",
+        "Mind: came back does not vary in b.",
+    ]

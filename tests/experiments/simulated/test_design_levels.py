@@ -112,8 +112,8 @@ def test_a_mismatch_is_found_while_units_come_in():
 
 def test_segments_without_interaction_seldom_look_as_if_they_had_one():
     segment, treated = np.repeat(np.arange(6), 100), np.tile([False, True], 300)
-    found = [by_segment("m", np.random.default_rng((6, s)).normal(5, 1, 600), treated, segment).log_p for s in range(2000)]
-    assert np.mean(np.array(found) <= np.log(0.05)) == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / 2000) + 0.005)
+    found = [by_segment("m", np.random.default_rng((6, s)).normal(5, 1, 600), treated, segment).log_p for s in range(M)]
+    assert np.mean(np.array(found) <= np.log(0.05)) == pytest.approx(0.05, abs=CHANCE + 0.005)
 
 
 def test_drawn_effects_are_nearer_the_truth_than_plain_ones():

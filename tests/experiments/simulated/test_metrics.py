@@ -35,6 +35,39 @@ def clustered(g: np.random.Generator, n: int) -> Columns:
     return {"clicks": g.binomial(views, g.beta(2, 6, n)), "views": views}
 
 
+def scarce(g: np.random.Generator, n: int) -> Columns:
+    """Return 0.05 % of hits."""
+    return {"x": np.arange(n) < g.binomial(n, 0.0005)}
+
+
+def bought(g: np.random.Generator, n: int) -> Columns:
+    """Return what one viewer in a hundred spends, with a heavy tail."""
+    return {"x": (g.random(n) < 0.01) * g.lognormal(3, 1.5, n)}
+
+
+def sparse(g: np.random.Generator, n: int) -> Columns:
+    """Return clicks and views of viewers of whom one in fifty has any."""
+    views = (g.random(n) < 0.02) * (1 + g.poisson(3, n))
+    return {"clicks": g.binomial(views, 0.3), "views": views}
+
+
+def unequal(g: np.random.Generator, n: int) -> Columns:
+    """Return clicks and views of viewers a few of whom have nearly all of the views."""
+    views = np.ceil(g.lognormal(0, 2, n)).astype(int)
+    return {"clicks": g.binomial(views, g.beta(2, 6, n)), "views": views}
+
+
+def balances(g: np.random.Generator, n: int) -> Columns:
+    """Return what is gained and what was moved, whose total is nearly nothing."""
+    views = g.normal(0.1, 1, n)
+    return {"clicks": views + g.normal(0, 1, n), "views": views}
+
+
+def counted(g: np.random.Generator, n: int) -> Columns:
+    """Return small counts: as many have none as have any, so the median lies between."""
+    return {"x": g.poisson(0.7, n).astype(float)}
+
+
 def foretold(g: np.random.Generator, n: int) -> Columns:
     """Return values that go with what was known before, ρ = 0.7."""
     before = g.normal(0, 1, n)
@@ -74,6 +107,7 @@ KEPT = {
     "log-normal": (Mean("x"), log_normal(1), (500, 500)),
     "log-normal, capped": (Mean("x", cap=20.0), log_normal(1), (2000, 6000)),
     "rare": (Proportion("x"), rare, (20_000, 20_000)),
+    "scarce": (Proportion("x"), scarce, (20_000, 80_000)),
     "rare, unequal": (Proportion("x"), rare, (20_000, 60_000)),
     "ratio": (Ratio("clicks", "views"), clustered, (300, 300)),
     "ratio, unequal": (Ratio("clicks", "views"), clustered, (300, 1200)),
@@ -87,6 +121,12 @@ DOUBTFUL = {
     "heavy log-normal, a small arm": (Mean("x"), log_normal(2), (1000, 10_000)),
     "a handful of events": (Proportion("x"), rare, (4000, 4000)),
     "a ratio of few": (Ratio("clicks", "views"), clustered, (20, 200)),
+    "heavy log-normal, unequal": (Mean("x"), log_normal(2), (5000, 20_000)),
+    "rare purchases": (Mean("x"), bought, (5000, 20_000)),
+    "a ratio that few have any of": (Ratio("clicks", "views"), sparse, (1000, 1000)),
+    "a ratio that a few decide": (Ratio("clicks", "views"), unequal, (500, 5000)),
+    "a ratio to nearly nothing": (Ratio("clicks", "views"), balances, (500, 500)),
+    "a median between two counts": (Quantile("x", 0.5), counted, (500, 500)),
     "the last hundredth of few": (Quantile("x", 0.99), log_normal(1), (300, 300)),
 }
 
@@ -101,7 +141,8 @@ def test_what_is_promised_is_kept(case: str) -> None:
 @pytest.mark.parametrize("case", DOUBTFUL)
 def test_what_may_not_be_kept_is_told(case: str) -> None:
     """Four in five are warned: whether a tail is heavy is itself seen in the few that there are."""
-    _, _, warned = run(*DOUBTFUL[case], TIMES)
+    _, held, warned = run(*DOUBTFUL[case], TIMES // 5)
+    print(case, "held", held, "warned", warned)
     assert warned > 0.8
 
 

@@ -52,6 +52,20 @@ def test_shares_of_units():
     as_planned(found, 0.8)
 
 
+@pytest.mark.parametrize("p, lift", [(0.1, 0.05), (0.01, 0.005), (0.5, 0.25), (0.3, -0.1)])
+@pytest.mark.parametrize("of_control", [0.1, 0.5, 0.9])
+def test_shares_of_arms_of_different_size_by_the_score_test(p, lift, of_control):
+    design = Design(shares=(of_control, 1 - of_control))
+    units = units_for(share(p), lift, 0.8, design)
+    n, g = round(units * of_control), np.random.default_rng(6)
+    m = units - n
+    hits = g.binomial(n, p, 10 * M), g.binomial(m, p + lift, 10 * M)
+    both = (hits[0] + hits[1]) / units
+    error = np.sqrt(both * (1 - both) * (1 / n + 1 / m) * units / (units - 1))
+    away = np.abs(hits[1] / m - hits[0] / n)
+    as_planned(float((away >= stats.norm.isf(0.025) * np.maximum(error, 1e-300)).mean()), 0.8)
+
+
 def test_a_non_inferior_metric():
     design = Design(alternative="greater", beyond=-0.4)
     units = units_for(mean(5.0, 4.0), 0.0, 0.9, design)

@@ -6,7 +6,7 @@ from scipy import stats
 
 from millrace.experiments.difference_in_differences import two_by_two, two_way, within
 from millrace.experiments.event_study import event_study
-from millrace.experiments.interrupted_series import interrupted_series, lines, restricted
+from millrace.experiments.interrupted_series import averaged, factors, interrupted_series, lines
 from millrace.experiments.least_squares import clustered, fitted, newey_west
 from tests.experiments.panels import long, series, staggered
 
@@ -93,26 +93,41 @@ def test_newey_west(lags):
 
 
 @pytest.mark.parametrize("persistence", [-0.3, 0.0, 0.6])
-def test_first_order_residuals_are_generalised_least_squares(persistence):
+def test_first_order_residuals_are_generalised_least_squares_averaged_over_the_factor(persistence):
+    """Each factor's fit by statsmodels, its restricted likelihood written out with its full matrices."""
     y, x = series(np.random.default_rng(3), persistence=persistence), lines(60, 30)
+    powers, each = np.abs(np.subtract.outer(np.arange(60), np.arange(60))), factors(60)
+    likely, fits = [], []
+    for factor in each:
+        shared = np.sign(factor) ** powers * np.abs(factor) ** powers / (1 - factor**2)
+        fits.append(sm.GLS(y, x, sigma=shared).fit())
+        weighed = np.linalg.inv(shared)
+        left = fits[-1].ssr
+        likely.append(-(56 * np.log(left) + np.linalg.slogdet(shared)[1] + np.linalg.slogdet(x.T @ weighed @ x)[1]) / 2)
+    weight = np.exp(np.array(likely) - max(likely)) * (1 - each**2)
+    weight /= weight.sum()
+    values, variances = (np.array([getattr(fit, name)[2:] for fit in fits]) for name in ("params", "bse"))
     found = interrupted_series(y, 30)
-    powers = np.abs(np.subtract.outer(np.arange(60), np.arange(60)))
-    peer = sm.GLS(y, x, sigma=np.sign(found.persistence) ** powers * np.abs(found.persistence) ** powers).fit()
-    for mine, place in ((found.level, 2), (found.slope, 3)):
-        theirs = [peer.params[place], peer.bse[place], peer.pvalues[place]]
-        np.testing.assert_allclose([mine.value, mine.error, mine.p_value], theirs, rtol=1e-8)
+    assert found.persistence == pytest.approx(weight @ each, abs=1e-6)
+    for mine, place in ((found.level, 0), (found.slope, 1)):
+        mean = weight @ values[:, place]
+        variance = weight @ variances[:, place] ** 2 + weight @ (values[:, place] - mean) ** 2
+        np.testing.assert_allclose([mine.value, mine.error], [mean, np.sqrt(variance)], rtol=1e-6)
+        np.testing.assert_allclose(mine.p_value, 2 * stats.t.sf(abs(mine.value / mine.error), 56), rtol=1e-9)
 
 
-def test_the_factor_is_where_the_restricted_likelihood_is_highest():
-    """The likelihood written out with its full matrices, on a grid."""
+def test_more_factors_change_nothing():
+    """The average is an integral over all factors: a twentieth of the width between them gives the same."""
     y, x = series(np.random.default_rng(4), persistence=0.5), lines(60, 30)
+    z = np.linspace(-2.65, 2.65, 4001)
     powers = np.abs(np.subtract.outer(np.arange(60), np.arange(60)))
 
     def likely(factor):
-        inverse = np.linalg.inv(factor**powers / (1 - factor**2))
+        inverse = np.linalg.inv(np.sign(factor) ** powers * np.abs(factor) ** powers / (1 - factor**2))
         within = x.T @ inverse @ x
         left = y @ inverse @ (y - x @ np.linalg.solve(within, x.T @ inverse @ y))
         return -(56 * np.log(left) - np.linalg.slogdet(inverse)[1] + np.linalg.slogdet(within)[1]) / 2
 
-    grid = np.linspace(0.01, 0.95, 941)
-    assert restricted(x, y) == pytest.approx(grid[np.argmax([likely(factor) for factor in grid])], abs=0.001)
+    logs = np.array([likely(factor) for factor in np.tanh(z)])
+    weight = np.exp(logs - logs.max()) * (1 - np.tanh(z) ** 2)
+    assert averaged(x, y)[2] == pytest.approx(weight @ np.tanh(z) / weight.sum(), abs=1e-6)
