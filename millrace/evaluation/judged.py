@@ -10,6 +10,7 @@ from scipy import special
 from millrace.errors import BadInput
 from millrace.evaluation.inputs import whole
 from millrace.evaluation.judging import Judging, Overlap, PolicyValue
+from millrace.evaluation.leaning import leaning
 from millrace.evaluation.logged_choices import Choices
 from millrace.evaluation.reasons import Caution, Reason, Refused
 from millrace.types import Array
@@ -64,16 +65,8 @@ def judged(
     value, error = _value(totals), _error(totals)
     if how.interval == "bernstein":
         low, high = _bernstein(terms, choices, how, heaviest, span)
-    elif how.interval == "bootstrap":
-        low, high = _percentiles(totals, how)
-    elif how.interval == "studentised":
-        low, high = _studentised(totals, value, error, how)
-    elif how.interval in ("student", "normal"):
-        df = max((seen.effective_units if seen is not None else n) - 1, 1.0)
-        reach = special.ndtri(0.5 + how.confidence / 2) if how.interval == "normal" else special.stdtrit(df, 0.5 + how.confidence / 2)
-        low, high = value - reach * error, value + reach * error
     else:
-        raise BadInput(f"interval={how.interval!r}: use student, normal, bootstrap, studentised or bernstein", field="interval")
+        low, high = _interval(totals, value, error, how, seen.effective_units if seen is not None else n)
     return PolicyValue(
         estimator=estimator,
         value=value,
@@ -86,8 +79,24 @@ def judged(
         units=n,
         overlap=seen,
         bias=bias,
-        cautions=cautions,
+        cautions=(*cautions, *leaning(_moved(totals, np.ones(n)), how, cautions)),
     )
+
+
+def _interval(totals: Sequence[Ratio], value: float, error: float, how: Judging, units: float) -> tuple[float, float]:
+    """Return the interval of a sum of ratios that rests on so many units, in effect."""
+    if how.interval == "bootstrap":
+        return _percentiles(totals, how)
+    if how.interval == "studentised":
+        return _studentised(totals, value, error, how)
+    tail = 0.5 + how.confidence / 2
+    if how.interval == "normal":
+        reach = special.ndtri(tail)
+    elif how.interval == "student":
+        reach = special.stdtrit(max(units - 1, 1.0), tail)
+    else:
+        raise BadInput(f"interval={how.interval!r}: use student, normal, bootstrap, studentised or bernstein", field="interval")
+    return value - reach * error, value + reach * error
 
 
 def _value(totals: Sequence[Ratio], times: Array | None = None) -> float:
@@ -99,12 +108,17 @@ def _value(totals: Sequence[Ratio], times: Array | None = None) -> float:
 def _error(totals: Sequence[Ratio], times: Array | None = None) -> float:
     """Return its standard error by linearisation: of each unit, by how much the estimate would move without it."""
     count = np.ones(len(totals[0][0])) if times is None else times
+    n = count.sum()
+    return float(np.sqrt(n / (n - 1) * (count @ np.square(_moved(totals, count)))))
+
+
+def _moved(totals: Sequence[Ratio], count: Array) -> Array:
+    """Return by how much the estimate would move without each unit. Shape (units,)."""
     moved = np.zeros(len(count))
     for above, below in totals:
         size = count @ below
         moved += (above - (count @ above) / size * below) / size if size else np.nan
-    n = count.sum()
-    return float(np.sqrt(n / (n - 1) * (count @ np.square(moved))))
+    return moved
 
 
 def _percentiles(totals: Sequence[Ratio], how: Judging) -> tuple[float, float]:

@@ -14,6 +14,7 @@ class Reason(StrEnum):
 
     EMPTY_ARM = "empty arm"
     FEW_UNITS = "few units"
+    MANY_UNITS = "many units"
     FEW_EVENTS = "few events"
     NO_VARIANCE = "no variance"
     NOT_A_NUMBER = "not a number"
