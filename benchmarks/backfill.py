@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, cast
 
 import duckdb
 import msgspec
@@ -36,7 +36,7 @@ from millrace.features.streamed import Chunk, needed
 from millrace.log.log import Log
 from millrace.operate.backfilling import Backfill, parts_for
 from millrace.schema import Entity, Event, Ref, Request
-from millrace.types import DAY, Array, Columns, objects
+from millrace.types import DAY, Array, Coded, Columns, objects
 
 MILLION, SPAN, CHUNK, PER_KEY, PER_ROW = 1_000_000, 30 * DAY, 1_000_000, 50, 10
 OVER = ["1h", "24h", "7d"]
@@ -97,7 +97,7 @@ def write_log(folder: Path, events: Path) -> None:
         for chunk in chunks(events):
             rows = chunk[Payment.__name__]
             ids = objects(f"payment-{i:09d}" for i in rows["position"].tolist())
-            log.load(Payment, {"id": ids, **{name: rows[name] for name in ("at", "card", "amount")}})
+            log.load(Payment, {"id": ids, **{name: np.asarray(rows[name]) for name in ("at", "card", "amount")}})
 
 
 def write_rows(path: Path, n: int, seed: int) -> None:
@@ -121,30 +121,30 @@ def chunks(path: Path) -> Iterator[Chunk]:
                     "at": at,
                     "known": at,
                     "position": np.arange(position, position + n),
-                    "card": texts(batch["card"]),
+                    "card": coded(batch["card"]),
                     "amount": batch["amount"].to_numpy(),
                 }
             }
             position += n
 
 
-def texts(column: pa.DictionaryArray) -> Array:
-    """Return a column of text as objects, of which equal ones are one."""
-    return column.dictionary.to_numpy(zero_copy_only=False)[column.indices.to_numpy()]
+def coded(column: pa.DictionaryArray) -> Array:
+    """Return a column of text as codes into its values, as the log gives it."""
+    return cast("Array", Coded(column.dictionary.to_numpy(zero_copy_only=False), column.indices.to_numpy()))
 
 
 def read_rows(path: Path) -> Columns:
     """Return the rows as a backfill takes them."""
     table = pq.read_table(path, read_dictionary=["card"]).combine_chunks()
     watermark = table["watermark"].to_numpy()
-    return {"card": texts(table["card"].chunk(0)), "watermark": watermark, "at": watermark}
+    return {"card": np.asarray(coded(table["card"].chunk(0))), "watermark": watermark, "at": watermark}
 
 
 def ours(folder: Path, n: int) -> None:
     """Compute the features of a log in bounded memory and write them."""
     with Log.open(folder / "log", [Card, Payment], read_only=True) as log:
         wanted = plan(Ask, None, FEATURES)
-        backfilled(folder, n, lambda: log.replay(chunk=CHUNK, streams=wanted.streams, fields=needed(wanted)))
+        backfilled(folder, n, lambda: log.replay(chunk=CHUNK, streams=wanted.streams, fields=needed(wanted), coding=True))
 
 
 def bare(folder: Path, n: int) -> None:

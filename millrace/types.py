@@ -1,11 +1,11 @@
-"""Columns (equal-length arrays by name), instants and durations. Imports nothing of the house but its errors."""
+"""Columns (equal-length arrays by name), instants, durations and sizes. Imports nothing of the house but its errors."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,37 @@ def duration(length: int) -> str:
     return f"{length // _UNITS[unit]}{unit}"
 
 
+_SIZES = {"GiB": 2**30, "GB": 10**9, "MiB": 2**20, "MB": 10**6, "KiB": 2**10, "kB": 10**3, "B": 1}
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?([KMG]?i?B)", re.IGNORECASE)
+
+
+def octets(amount: str) -> int:
+    """Return a size such as `"16MiB"` or `"1.5 GB"` in bytes.
+
+    Raises:
+        BadInput: The text is not a positive number with one of the units B, kB, KiB, MB, MiB, GB, GiB.
+
+    >>> octets("16MiB")
+    16777216
+    """
+    found = _SIZE.fullmatch(amount.strip())
+    units = {unit.lower(): count for unit, count in _SIZES.items()}
+    length = round(float(found[1]) * units.get(found[2].lower(), 0)) if found else 0
+    if length <= 0:
+        raise BadInput(f"{amount!r} is no size: write a positive number with its unit, such as 16MiB or 500kB")
+    return length
+
+
+def octets_as_text(length: int) -> str:
+    """Return a number of bytes as text in the largest unit that makes a whole number: the inverse of `octets`.
+
+    >>> octets_as_text(16777216)
+    '16 MiB'
+    """
+    unit = next(unit for unit, count in _SIZES.items() if length % count == 0)
+    return f"{length // _SIZES[unit]} {unit}"
+
+
 def instant(when: datetime) -> int:
     """Return a datetime as microseconds since 1970 UTC.
 
@@ -74,6 +105,36 @@ def moment(at: int) -> datetime:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Coded:
+    """A column of text that repeats: codes into its values, so that each text is made and looked up once. To NumPy, an array of objects.
+
+    Attributes:
+        values: The texts, and None, in any order; some may stand at no row, and equal ones twice. Shape (m,).
+        codes: Where among them that of each row is. Shape (n,).
+    """
+
+    def __init__(self, values: Array, codes: Array) -> None:
+        self.values = values
+        self.codes = codes
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, rows: Array | slice) -> Coded:
+        return Coded(self.values, self.codes[rows])
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> Array:
+        return self.values[self.codes]
+
+    @staticmethod
+    def joined(columns: Iterable[Array | Coded]) -> Coded:
+        """Return the rows of columns of text one after another; an array of objects is one whose values each stand at a row."""
+        parts = [one if isinstance(one, Coded) else Coded(one, np.arange(len(one))) for one in columns]
+        starts = np.cumsum([0, *(len(one.values) for one in parts)])
+        codes = [one.codes + start for one, start in zip(parts, starts, strict=False)]
+        return Coded(np.concatenate([one.values for one in parts]), np.concatenate(codes))
 
 
 def size(rows: Columns) -> int:
@@ -101,7 +162,9 @@ def stack(parts: Sequence[Columns]) -> dict[str, Array]:
     out: dict[str, Array] = {}
     for name in names:
         sample = next(part[name] for part in parts if name in part)
-        out[name] = np.concatenate([part[name] if name in part else blank(sample, size(part)) for part in parts])
+        columns = [part[name] if name in part else blank(sample, size(part)) for part in parts]
+        is_coded = any(isinstance(column, Coded) for column in columns)
+        out[name] = cast("Array", Coded.joined(columns)) if is_coded else np.concatenate(columns)
     return out
 
 

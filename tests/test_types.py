@@ -9,7 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.errors import BadInput, DeclarationError
-from millrace.types import DAY, HOUR, MINUTE, SECOND, blank, duration, instant, micros, moment, objects, runs, size, stack, take
+from millrace.types import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Coded,
+    blank,
+    duration,
+    instant,
+    micros,
+    moment,
+    objects,
+    octets,
+    octets_as_text,
+    runs,
+    size,
+    stack,
+    take,
+)
 
 AWARE = st.datetimes(min_value=datetime(1, 1, 3), max_value=datetime(9999, 12, 29), timezones=st.timezones())
 
@@ -48,6 +66,26 @@ def test_a_duration_is_written_as_a_whole_number_of_the_largest_unit(count, unit
     written = duration(count * unit)
     largest = next(one for one in (DAY, HOUR, MINUTE, SECOND) if count * unit % one == 0)
     assert written == f"{count * unit // largest}{'dhms'[(DAY, HOUR, MINUTE, SECOND).index(largest)]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "length"), [("1B", 1), ("500kB", 500_000), ("16MiB", 2**24), ("16 mib", 2**24), (" 1.5 GB ", 1_500_000_000), ("0.5KiB", 512)]
+)
+def test_a_size_is_read_in_its_unit(text, length):
+    assert octets(text) == length
+
+
+@pytest.mark.parametrize(
+    "text", ["", "16", "MiB", "-1kB", "0B", "0.1B", "16M", "1e3B", "1kB2", "1iB", "1 000 kB", "nanMB", "9" * 400 + "B"]
+)
+def test_what_is_no_size_is_refused_with_the_remedy(text):
+    with pytest.raises(BadInput, match="write a positive number with its unit"):
+        octets(text)
+
+
+@given(st.integers(1, 10**15))
+def test_a_size_as_text_reads_back_as_itself(length):
+    assert octets(octets_as_text(length)) == length
 
 
 @given(AWARE)
@@ -100,6 +138,16 @@ def test_stacking_the_pieces_of_rows_gives_the_rows(cuts):
     stacked = stack([take(rows, slice(a, b)) for a, b in pairwise(bounds)])
     assert stacked["n"].tolist() == [0, 1, 2, 3, 4]
     assert stacked["s"].tolist() == list("abcde")
+
+
+@given(st.lists(st.tuples(st.booleans(), st.lists(st.sampled_from(["a", "b", None])))))
+def test_rows_of_text_as_codes_are_those_of_the_text(pieces):
+    text = [one for _, piece in pieces for one in piece]
+    parts = [{"s": Coded.joined([objects(piece)]) if is_coded else objects(piece)} for is_coded, piece in pieces]
+    stacked = stack([{"s": Coded(objects([]), np.zeros(0, dtype=np.int64))}, *parts])
+    assert size(stacked) == len(text)
+    assert np.asarray(stacked["s"]).tolist() == text
+    assert np.asarray(take(stacked, np.arange(len(text))[::-1])["s"]).tolist() == text[::-1]
 
 
 @pytest.mark.parametrize(

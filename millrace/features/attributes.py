@@ -114,7 +114,7 @@ class Table:
             return
         self._staged_ids = self._interner.intern(records["id"])
         self._staged = Versions(self._staged_ids, Moments.of(records))
-        self._staged_values = {name: as_attribute(field, records[name]) for name, field in self._fields.items()}
+        self._staged_values = {name: as_attribute(field, np.asarray(records[name])) for name, field in self._fields.items()}
         self._staged_codes = {name: coder.intern(self._staged_values[name]) for name, coder in self._coders.items()}
 
     def commit(self) -> None:

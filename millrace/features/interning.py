@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from millrace.features.pairs import Pairs
-from millrace.types import Array
+from millrace.types import Array, Coded
 
 NOBODY = 0
 """The code of an id that was never seen, and of a missing one. Real codes start at 1."""
@@ -43,12 +43,16 @@ class Interner:
         """The ids by code, `ids[0]` is None. Object array, shape (len + 1,)."""
         return self._ids[: len(self._codes)]
 
-    def lookup(self, ids: Array) -> Array:
+    def lookup(self, ids: Array | Coded) -> Array:
         """Return the code of each id, `NOBODY` for those never seen. int64, shape of `ids`."""
+        if isinstance(ids, Coded):
+            return self.lookup(ids.values)[ids.codes]
         return np.fromiter(map(self._codes.get, ids.tolist(), repeat(NOBODY)), dtype=np.int64, count=len(ids))
 
-    def intern(self, ids: Array) -> Array:
+    def intern(self, ids: Array | Coded) -> Array:
         """Return the code of each id, giving one to those never seen; a missing id (None, NaN) stays `NOBODY`. int64."""
+        if isinstance(ids, Coded):
+            return self.intern(ids.values)[ids.codes]
         codes, new = _found_or_entered(self._codes, ids.tolist())
         if new:
             self._place(new)

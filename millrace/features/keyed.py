@@ -48,8 +48,9 @@ class KeyedStates:
 
     def fit(self) -> None:
         """Make room for every slot."""
+        capacity = self.slots.capacity
         for state in self.states.values():
-            state.fit(self.slots.capacity)
+            state.fit(capacity)
 
     def advance(self, watermark: int) -> int:
         """Stop counting what windows have left by a watermark; return the first watermark at which more will be left."""

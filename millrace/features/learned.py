@@ -78,7 +78,8 @@ def completed(features: Iterable[Any], known: Mapping[str, Array], says: Callabl
     """
     found = dict(known)
     for one in features:
-        _complete(one, found, says)
+        if one.column not in found:
+            _complete(one, found, says)
     return {one.column: found[one.column] for one in features}
 
 

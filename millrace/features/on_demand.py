@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,90 +16,112 @@ from millrace.features.values import NOT_A_TIME
 from millrace.schema import Field, private_fields, readable
 from millrace.types import Array
 
+_DATETIME = np.dtype("datetime64[us]")
 
-def call(one: OnDemand, needs: Sequence[Sided], plan: Plan, rows: Rows) -> Sided:
-    """Return a function's values: per request when all it takes is of the request.
+
+def caller(one: OnDemand, plan: Plan) -> Callable[[Sequence[Sided], Rows], Sided]:
+    """Return what calls a function: given the values of what it needs, in order, and the rows, it returns the function's.
+
+    They are per request when all it takes is of the request. It raises a DeclarationError when the function fails, reads an attribute that
+    does not exist, or returns what is no feature.
 
     Args:
         one: The function's declaration.
-        needs: The values of what it needs, in order.
         plan: How rows reach the entities it names.
-        rows: The rows.
-
-    Raises:
-        DeclarationError: It failed, read an attribute that does not exist, or returned what is no feature.
     """
-    name = one.function.__name__
-    ways = _ways(one, plan.request, plan.candidate)
-    side = joint_side([need.side for need in needs] + [way.side for way in ways if way])
-    n = rows.requests if side == "request" else len(rows.request)
-    if n == 0:
-        return Sided(side, np.zeros(0))
-    arguments: list[Any] = [_argument(need, values.on(side, rows)) for need, values in zip(one.needs, needs, strict=True)]
-    for (_, owner), way in zip(one.parameters, ways, strict=True):
-        arguments.append(EntityRows(name, owner, way, plan, rows, side) if owner and way else _at(rows, side))
-    try:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            result = one.function(*arguments)
-    except DeclarationError:
-        raise
-    except Exception as error:
-        raise DeclarationError(f"{name}() failed on {n} rows with {type(error).__name__}: {error}") from error
-    return Sided(side, checked(name, result, n))
+    function, name = one.function, one.function.__name__
+    instants = [_is_instant(need) for need in one.needs]
+    named = [_Named.of(name, owner, plan) if owner else None for _, owner in one.parameters]
+    sides = [each.way.side for each in named if each]
+
+    def call(needs: Sequence[Sided], rows: Rows) -> Sided:
+        side = joint_side([*sides, *(need.side for need in needs)])
+        n = rows.requests if side == "request" else len(rows.request)
+        if n == 0:
+            return Sided(side, np.zeros(0))
+        given = [need.on(side, rows) for need in needs]
+        arguments: list[Any] = [as_datetimes(values) if is_instant else values for values, is_instant in zip(given, instants, strict=True)]
+        arguments += [EntityRows(each, rows, side) if each else _at(rows, side) for each in named]
+        try:
+            result = function(*arguments)
+        except DeclarationError:
+            raise
+        except Exception as error:
+            raise DeclarationError(f"{name}() failed on {n} rows with {type(error).__name__}: {error}") from error
+        return Sided(side, checked(name, result, n))
+
+    return call
 
 
-@lru_cache(maxsize=4096)
-def _ways(one: OnDemand, request: type, candidate: type | None) -> tuple[RowRoute | None, ...]:
-    """Return how a row reaches what each parameter names; None for `at`."""
-    return tuple(row_route(request, candidate, owner) if owner else None for _, owner in one.parameters)
-
-
-def _argument(need: Any, values: Array) -> Array:
-    """Return a feature's values as a function takes them: instants as datetime64[us]."""
+def _is_instant(need: Any) -> bool:
+    """Return whether a function takes a feature's values as instants: datetime64[us]."""
     source = need.value if isinstance(need, Aggregate) and need.is_value else need
-    return as_datetimes(values) if isinstance(source, Field) and source.kind == "instant" else values
+    return isinstance(source, Field) and source.kind == "instant"
 
 
 def as_datetimes(micros: Array) -> Array:
     """Return microseconds since 1970 (float64 or int64) as datetime64[us]; NaN and `NOT_A_TIME` become NaT."""
     if micros.dtype.kind == "f":
         missing = np.isnan(micros)
-        micros = np.where(missing, 0, micros).astype(np.int64)
-        micros[missing] = NOT_A_TIME
-    return micros.astype("datetime64[us]")
+        if missing.any():
+            micros = np.where(missing, float(NOT_A_TIME), micros)
+        micros = micros.astype(np.int64)
+    return micros.astype(_DATETIME)
 
 
 def _at(rows: Rows, side: str) -> Array:
-    return as_datetimes(Sided("request", rows.at).on(side, rows))
+    return Sided("request", as_datetimes(rows.at)).on(side, rows)
+
+
+class _Named:
+    """An Entity or the request as a parameter names it, and how rows reach its attributes, each found out once.
+
+    Attributes:
+        way: How they reach it.
+    """
+
+    def __init__(self, function: str, owner: type, way: RowRoute, is_row: bool) -> None:
+        self.way = way
+        self._function, self._owner, self._is_row = function, owner, is_row
+        self._found: dict[str, tuple[RowRoute, bool]] = {}
+
+    @classmethod
+    def of(cls, function: str, owner: type, plan: Plan) -> _Named:
+        return cls(function, owner, row_route(plan.request, plan.candidate, owner), owner in (plan.request, plan.candidate))
+
+    def attribute(self, name: str) -> tuple[RowRoute, bool]:
+        """Return how a row reaches an attribute, and whether it is an instant."""
+        found = self._found.get(name)
+        if found is None:
+            found = self._found[name] = self._reached(name)
+        return found
+
+    def _reached(self, name: str) -> tuple[RowRoute, bool]:
+        owner, names = self._owner, ("id", *attribute_names(self._owner))
+        if name not in names:
+            if name in private_fields(owner):
+                readable(Field(owner, name))
+            raise DeclarationError(
+                f"{self._function}() reads {owner.__name__}.{name}, which does not exist: {owner.__name__} has {', '.join(names)}"
+            )
+        field = self.way.field if name == "id" else Field(owner, name, None if self._is_row else self.way.field)
+        return RowRoute(self.way.side, field), field.kind == "instant"
 
 
 class EntityRows:
     """An Entity or the request as a function sees it: each attribute an array, a value per row."""
 
-    def __init__(self, function: str, owner: type, way: RowRoute, plan: Plan, rows: Rows, side: str) -> None:
-        """Stand for what rows reach by `way`, with values on the side the function is computed on."""
+    def __init__(self, named: _Named, rows: Rows, side: str) -> None:
+        """Stand for what rows reach, with values on the side the function is computed on."""
         # Private names only: any other is an attribute of the entity.
-        self._read = function, owner, way, owner in (plan.request, plan.candidate)
-        self._rows, self._side = rows, side
+        self._named, self._rows, self._side = named, rows, side
 
     def __getattr__(self, name: str) -> Array:
         if name.startswith("__"):
             raise AttributeError(name)  # NumPy and the like ask what an object can do
-        way, is_instant = _attribute(*self._read, name)
+        way, is_instant = self._named.attribute(name)
         values = Sided(way.side, self._rows.field(way)).on(self._side, self._rows)
         return as_datetimes(values) if is_instant else values
-
-
-@lru_cache(maxsize=4096)
-def _attribute(function: str, owner: type, way: RowRoute, is_row: bool, name: str) -> tuple[RowRoute, bool]:
-    """Return how a row reaches an attribute of what it reaches by `way`, and whether it is an instant; see `EntityRows`."""
-    names = ("id", *attribute_names(owner))
-    if name not in names:
-        if name in private_fields(owner):
-            readable(Field(owner, name))
-        raise DeclarationError(f"{function}() reads {owner.__name__}.{name}, which does not exist: {owner.__name__} has {', '.join(names)}")
-    field = way.field if name == "id" else Field(owner, name, None if is_row else way.field)
-    return RowRoute(way.side, field), field.kind == "instant"
 
 
 def checked(function: str, result: Any, n: int) -> Array:
@@ -121,7 +142,7 @@ def checked(function: str, result: Any, n: int) -> Array:
     if values.dtype.kind in "iu":
         return values.astype(np.int64)
     if values.dtype.kind == "f":
-        return np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+        return np.where(np.isfinite(values), values, np.nan).astype(np.float64, copy=False)
     if values.dtype.kind == "b" or (values.dtype.kind == "O" and all(isinstance(value, str | None) for value in values.tolist())):
         return values
     remedy = "return numbers, booleans or text (an interval divided by np.timedelta64(1, 's') is a number)"

@@ -11,7 +11,7 @@ import numpy as np
 from millrace.decision import Decisions
 from millrace.errors import BadInput, Conflict, DeclarationError, NotFound
 from millrace.features.attributes import Moments
-from millrace.features.compute import compute, finished
+from millrace.features.compute import Computation, finished
 from millrace.features.defaults import DefaultsUsed
 from millrace.features.enumeration import Belonging, Newest, greatest
 from millrace.features.keyed import KeyedStates
@@ -63,7 +63,11 @@ class OnlineView:
         self.directory = Directory(plan)
         self.groups = {column: KeyedStates(states, self.directory) for column, states in by_keying(plan).items()}
         self.defaults_used = DefaultsUsed()
+        self._counting: dict[str, list[KeyedStates]] = {}
+        for group in self.groups.values():
+            self._counting.setdefault(group.keying.stream.__name__, []).append(group)
         self._held = held(plan, self.groups)
+        self._compute = Computation(plan)
         self._next_change = NEVER
         self._indices: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 
@@ -119,25 +123,23 @@ class OnlineView:
         """Return the (known, position) of the last record of a batch."""
         for name, records in parts.items():
             known, position = records["known"], records["position"]
-            steps = np.diff(known)
-            if (steps < 0).any() or (np.diff(position)[steps == 0] < 0).any():
+            if len(known) > 1 and (((steps := np.diff(known)) < 0).any() or (np.diff(position)[steps == 0] < 0).any()):
                 raise BadInput(f"the records of {name} are not in order of (known, position): sort them before they are applied", "known")
-            if (int(known[0]), int(position[0])) <= (self.last_known, self.standing.last_position):
+            if (first := known.item(0), position.item(0)) <= (self.last_known, self.standing.last_position):
                 raise BadInput(
-                    f"a record of {name} known at {known[0]} comes after one known at {self.last_known}: apply the log in its order",
+                    f"a record of {name} known at {first} comes after one known at {self.last_known}: apply the log in its order",
                     "known",
                 )
-            if known[0] < self.standing.watermark:
+            if first < self.standing.watermark:
                 raise BadInput(
-                    f"a record of {name} known at {known[0]} comes after the view was read as of {self.standing.watermark}: "
+                    f"a record of {name} known at {first} comes after the view was read as of {self.standing.watermark}: "
                     f"read as of no later than the next record is known",
                     "known",
                 )
-        return max((int(records["known"][-1]), int(records["position"][-1])) for records in parts.values())
+        return max((records["known"].item(-1), records["position"].item(-1)) for records in parts.values())
 
     def _count(self, name: str, records: Columns, places: Array, watermark: int) -> None:
-        groups = [group for group in self.groups.values() if group.keying.stream.__name__ == name]
-        if groups:
+        if groups := self._counting.get(name):
             reader = Reader(records, self.directory, Moments.of(records), interning=True)
             for group in groups:
                 group.add(records, reader, places, watermark)
@@ -170,7 +172,7 @@ class OnlineView:
             NotFound: A feature is not in the plan.
         """
         self.advance(watermark)
-        return compute(self.plan, features, LiveRows(self.plan, self.directory, self._held, d, watermark), self.defaults_used)
+        return self._compute(features, LiveRows(self.plan, self.directory, self._held, d, watermark), self.defaults_used)
 
     def top(self, aggregate: Any, take: int, watermark: int) -> tuple[Array, Array]:
         """Return the keys with the greatest positive values of an aggregate, greatest first (ties by id), and the values.

@@ -6,6 +6,8 @@ long as here.
 
 from __future__ import annotations
 
+from itertools import count
+
 import numpy as np
 
 from millrace.types import Array
@@ -14,8 +16,8 @@ _FIRST_CELLS = 64
 _CELLS_PER_PAIR = 4
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
-_STEPS = np.arange(1, 9)
-"""The cells after the first one that are looked at together when it holds another pair."""
+_FEW = 8
+"""How many pairs are looked for one by one: for so few the steps of arrays would take longer."""
 
 
 class Pairs:
@@ -44,18 +46,22 @@ class Pairs:
 
     def intern(self, packed: Array) -> Array:
         """Return the code of each pair, giving one to those never seen. int64, shape (n,)."""
-        found = self.lookup(packed)
-        unknown = dict.fromkeys(packed[found == 0].tolist())
-        if not unknown:
+        cells = self._cells(packed)
+        found = self._codes[cells].astype(np.int64)
+        missing = np.flatnonzero(found == 0)
+        if len(missing) == 0:
             return found
-        new = np.array(list(unknown), dtype=np.int64)
-        codes = np.arange(self._n + 1, self._n + len(new) + 1)
-        self._n += len(new)
+        asked = packed[missing].tolist()
+        given = dict(zip(dict.fromkeys(asked), count(self._n + 1), strict=False))
+        found[missing] = np.fromiter(map(given.__getitem__, asked), dtype=np.int64, count=len(asked))
+        self._n += len(given)
         if self._n * _CELLS_PER_PAIR > len(self._pairs):
-            new, codes = np.concatenate([self.packed, new]), np.arange(1, self._n + 1)
+            pairs = np.concatenate([self.packed, np.fromiter(given, dtype=np.int64, count=len(given))])
             self._clear(1 << (self._n * _CELLS_PER_PAIR).bit_length())
-        self._enter(new, codes)
-        return self.lookup(packed)
+            self._enter(pairs, np.arange(1, self._n + 1), self._cells(pairs))
+        else:
+            self._enter(packed[missing], found[missing], cells[missing])
+        return found
 
     @property
     def packed(self) -> Array:
@@ -68,14 +74,14 @@ class Pairs:
         """The memory its arrays take, in bytes."""
         return self._pairs.nbytes + self._codes.nbytes
 
-    def _enter(self, packed: Array, codes: Array) -> None:
-        """Put pairs, each once and none of them there yet, into cells of their own."""
+    def _enter(self, packed: Array, codes: Array, cells: Array) -> None:
+        """Put pairs, none of them there yet, into cells of their own, beginning with the free ones they were hashed to."""
         while len(packed):
-            cells = self._cells(packed)
             self._pairs[cells] = packed
             won = self._pairs[cells] == packed  # several may have been after one cell
             self._codes[cells[won]] = codes[won]
             packed, codes = packed[~won], codes[~won]
+            cells = self._cells(packed)
 
     def _cells(self, packed: Array) -> Array:
         """Return the cell that each pair lies in, or the free one where it would. Shape (n,)."""
@@ -83,13 +89,16 @@ class Pairs:
         cells = ((bits ^ bits >> _HALF) * _SPREAD >> self._shift).view(np.int64)
         there = self._pairs[cells]
         taken = np.flatnonzero((there != packed) & (there != 0))
-        while len(taken):
-            asked = packed[taken][:, np.newaxis]
-            reached = (cells[taken][:, np.newaxis] + _STEPS) & (len(self._pairs) - 1)
-            there = self._pairs[reached]
-            ends = (there == asked) | (there == 0)
-            is_end = ends.any(axis=1)
-            step = np.where(is_end, ends.argmax(axis=1), len(_STEPS) - 1)
-            cells[taken] = reached[np.arange(len(taken)), step]
-            taken = taken[~is_end]
+        while len(taken) > _FEW:
+            following = cells[taken] = (cells[taken] + 1) & (len(self._pairs) - 1)
+            there = self._pairs[following]
+            taken = taken[(there != packed[taken]) & (there != 0)]
+        for row in taken.tolist():
+            cells[row] = self._reached(packed.item(row), cells.item(row))
         return cells
+
+    def _reached(self, pair: int, cell: int) -> int:
+        """Return the first cell from one on that holds a pair, or is free."""
+        while self._pairs.item(cell) not in (0, pair):
+            cell = (cell + 1) & (len(self._pairs) - 1)
+        return cell

@@ -119,7 +119,7 @@ class Plan:
     leads: Mapping[type, tuple[str, ...]]
     features: Mapping[str, Any]
 
-    @property
+    @cached_property
     def streams(self) -> tuple[type, ...]:
         """Every class whose records the engines must see: aggregated streams and those with attributes."""
         seen = dict.fromkeys([state.keying.stream for state in self.states.values()] + list(self.attributes))

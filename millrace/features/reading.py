@@ -68,7 +68,7 @@ class Reader:
                 return self.values(field.via)
             return self._directory.tables[field.owner].values(field.name, self._where(field))
         if self._entity is None or field.name == "id":
-            return self._own(field)
+            return np.asarray(self._own(field))
         return self._directory.tables[field.owner].values(field.name, self._where(field))
 
     def codes(self, field: Field) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -110,15 +111,26 @@ def _lots(kept: Mapping[int, Submission], position: int, known: int) -> list[Lot
 
 
 def _lot(found: Sequence[_Placed], position: int, known: int) -> Lot:
-    number = np.concatenate([numbers for _, _, numbers in found])
-    rows = stack([share.rows for share, _, _ in found])
+    number, rows, owner, bodies = _together(found)
     rows |= {"known": known + number, "position": position + number}
     rows["at"] = np.where(rows["at"] == NO_INSTANT, rows["known"], rows["at"])
     nameless = rows["id"] == ""
-    fresh = zip((known + number[nameless]).tolist(), (position + number[nameless]).tolist(), strict=True)
-    rows["id"][nameless] = objects(_fresh_id(*key) for key in fresh)
+    if nameless.any():
+        fresh = zip((known + number[nameless]).tolist(), (position + number[nameless]).tolist(), strict=True)
+        rows["id"] = rows["id"].copy()  # the submission's own may be numbered again
+        rows["id"][nameless] = objects(_fresh_id(*key) for key in fresh)
+    return Lot(found[0][0].codec, rows, bodies, owner, number)
+
+
+def _together(found: Sequence[_Placed]) -> tuple[Array, dict[str, Array], Array, Sequence[bytes]]:
+    """Return the shares of one stream one after another: places in the commit, rows, whose each is, and bodies."""
+    if len(found) == 1:  # nearly always, and nothing need be copied
+        share, place, number = found[0]
+        return number, dict(share.rows), np.full(len(number), place), share.bodies
+    number = np.concatenate([numbers for _, _, numbers in found])
     owner = np.concatenate([np.full(len(numbers), place) for _, place, numbers in found])
-    return Lot(found[0][0].codec, rows, [body for share, _, _ in found for body in share.bodies], owner, number)
+    rows = stack([share.rows for share, _, _ in found])
+    return number, rows, owner, [body for share, _, _ in found for body in share.bodies]
 
 
 def _fresh_id(known: int, position: int) -> str:
@@ -151,18 +163,21 @@ def _committed(
     first: tuple[int, int],
 ) -> Committed:
     sizes = [0 if place in refused else one.size for place, one in enumerate(submissions)]
-    ends = np.cumsum(sizes).tolist()
+    ends = accumulate(sizes)
     number = np.arange(sum(sizes))
     whole = Receipt(np.empty(len(number), dtype=object), first[0] + number, first[1] + number, np.zeros(len(number), dtype=bool))
     rows = {}
     for lot, again in zip(lots, repeats, strict=True):
         whole.ids[lot.number] = lot.rows["id"]
+        if not again:
+            rows[lot.codec.name] = lot.rows
+            continue
         is_new = np.ones(len(lot.number), dtype=bool)
         for row, (known, position) in again.items():
             is_new[row] = False
             whole.known[lot.number[row]], whole.positions[lot.number[row]] = known, position
         whole.duplicates[lot.number] = ~is_new
         if is_new.any():
-            rows[lot.codec.name] = lot.rows if not again else take(lot.rows, is_new)
+            rows[lot.codec.name] = take(lot.rows, is_new)
     parts = [whole.part(end - size, end) for size, end in zip(sizes, ends, strict=True)]
     return Committed([refused.get(place, part) for place, part in enumerate(parts)], whole, rows)

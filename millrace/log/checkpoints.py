@@ -36,7 +36,8 @@ class Checkpoints:
 
     def committed(self) -> None:
         """Hear that something was committed."""
-        self._committed.set()
+        if not self._committed.is_set():  # else what is to come brings this over too: the event is cleared before
+            self._committed.set()
 
     def _run(self) -> None:
         while self._committed.wait() and not self._ended.wait(PAUSE_S):

@@ -56,11 +56,21 @@ class Codec:
         private: Which of its fields are `Private`.
         is_dated: Whether (id, at) identifies a record, as it does the updates of an entity; else the id alone.
         sealing: How its private fields are sealed; None where it has none, or keeps no records.
+        is_sound: Says of an item that it need not be read back to be checked, where that can be told quicker.
         part_rows: How many rows a file of the lake may hold.
         group_rows: How many rows of a file are read together when one of them is looked up.
     """
 
-    def __init__(self, item: Any, name: str, held: Mapping[str, Held], part_rows: int = 1_000_000, group_rows: int = 32_768) -> None:
+    def __init__(
+        self,
+        item: Any,
+        name: str,
+        held: Mapping[str, Held],
+        *,
+        is_sound: Callable[[Any], bool] = lambda _: False,
+        part_rows: int = 1_000_000,
+        group_rows: int = 32_768,
+    ) -> None:
         self.name = name
         self.item = item
         self.sealing: Sealing | None = None
@@ -68,6 +78,7 @@ class Codec:
         self.kinds: dict[str, Kind] = {**RECORD, **{field: one.kind for field, one in held.items()}}
         self.is_dated = issubclass(item, Entity)
         self.private = private_fields(item) if issubclass(item, Entity | Event) else ()
+        self.is_sound = is_sound
         self.part_rows = part_rows
         self.group_rows = group_rows
         self._encode = msgspec.json.Encoder().encode

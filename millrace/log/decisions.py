@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,47 @@ def decision_codec() -> Codec:
     held["shown"] = Held(Texts(), _taken, ("candidate", "taken"))
     held["decision"] = Held(Whole(), _itself, ())
     # A decision is some kilobytes, an event some tens of bytes.
-    return Codec(Decision, DECISION, held, part_rows=50_000, group_rows=2_048)
+    return Codec(Decision, DECISION, held, is_sound=is_sound, part_rows=50_000, group_rows=2_048)
+
+
+def is_sound(decision: Decision) -> bool:
+    """Return whether every value is of its type, so that the JSON of a decision reads back as one that is equal.
+
+    That is so wherever this says so, and this is far quicker than to read it back; what is sound in a rarer way is denied.
+    """
+    heads, features = decision.heads, decision.features
+    return (
+        type(decision) is Decision
+        and type(heads) is type(features) is dict
+        and decision.interleaved is None
+        and set(map(type, _TEXTS(decision))) == {str}
+        and set(map(type, _WHOLE(decision))) == {int}
+        and type(decision.arm_share) is float
+        and all(map(_are_texts, (*_NAMED(decision), [*heads, *features])))
+        and all(_are_plain(one, _NUMBERS) for one in ([decision.arm_share], decision.score, decision.propensity, *heads.values()))
+        and all(_are_plain(one, _PLAIN) for one in features.values())
+    )
+
+
+_TEXTS = attrgetter("id", "system", "release", "policy", "arm", "action", "answer", "repeats")
+_WHOLE = attrgetter("at", "watermark", "took_us", "taken")
+_NAMED = attrgetter("candidate", "source", "missed", "shadow")
+_NUMBERS = {float, type(None)}
+_PLAIN = {str, int, bool, *_NUMBERS}
+
+
+def _are_texts(values: Any) -> bool:
+    try:
+        return type(values) is list and isinstance("".join(values), str)
+    except TypeError:
+        return False
+
+
+def _are_plain(values: Any, kinds: set[type]) -> bool:
+    """Return whether values are a list of such kinds, and every float is finite."""
+    found = set(map(type, values)) if type(values) is list else {object}
+    floats = values if found == {float} else [one for one in values if type(one) is float] if float in found else ()
+    return found <= kinds and isfinite(sum(floats))  # a sum that is too large is denied as well
 
 
 def _taken(decision: Any) -> list[str]:

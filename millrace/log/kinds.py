@@ -10,7 +10,7 @@ import numpy as np
 
 from millrace.errors import BadInput
 from millrace.schema import Field
-from millrace.types import Array, instant, moment, objects
+from millrace.types import Array, Coded, instant, moment, objects
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,16 +106,19 @@ class Text:
 
     def from_arrow(self, array: pa.ChunkedArray) -> Array:
         """Return the texts as an object array."""
-        return shared(array.dictionary_encode()) if self.repeats else array.to_numpy()
+        return np.asarray(coded(array)) if self.repeats else array.to_numpy()
 
 
-def shared(array: pa.ChunkedArray) -> Array:
-    """Return text in dictionary encoding as an object array, of which equal ones are one object."""
-    coded = array.unify_dictionaries()
-    if not coded.num_chunks:
-        return np.empty(0, dtype=object)
-    values = objects([None, *coded.chunk(0).dictionary.to_pylist()])
-    return np.concatenate([values[one.indices.fill_null(-1).to_numpy() + 1] for one in coded.chunks])
+def coded(array: pa.ChunkedArray) -> Coded:
+    """Return text, plain or in dictionary encoding, as codes into its values, each of which is there once."""
+    import pyarrow as pa
+
+    is_plain = not pa.types.is_dictionary(array.type)
+    # Of plain text in several chunks each chunk would get the whole dictionary, and bringing those together would cost its square.
+    whole = array.combine_chunks().dictionary_encode() if is_plain else array.unify_dictionaries().combine_chunks()
+    values = np.empty(1 + len(whole.dictionary), dtype=object)  # the first is None
+    values[1:] = whole.dictionary.to_numpy(zero_copy_only=False)
+    return Coded(values, whole.indices.fill_null(-1).to_numpy() + 1)
 
 
 class Number:
@@ -156,7 +159,10 @@ class Integer:
 
     def column(self, values: Sequence[Any]) -> Array:
         """Return integers as int64, or as float64 when they may be missing; one that would not be exact is refused."""
-        column = np.array(values, dtype=self.dtype)
+        try:
+            column = np.array(values, dtype=self.dtype)
+        except OverflowError:
+            raise OverflowError(f"an integer beyond 64 bits: at most {2**63 - 1} is kept") from None
         if self.dtype is np.float64 and (np.abs(column) >= EXACT).any():
             raise OverflowError(f"an integer that may be missing must lie between ±2**53: {values!r}")
         return column

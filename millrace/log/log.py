@@ -154,6 +154,7 @@ class Log:
         chunk: int = 100_000,
         streams: Iterable[type] | None = None,
         fields: Mapping[type, Iterable[str]] | None = None,
+        coding: bool = False,
     ) -> Iterator[dict[str, dict[str, Array]]]:
         """Yield all records in the order they became known, as columns by stream, chunk after chunk in bounded memory.
 
@@ -167,11 +168,12 @@ class Log:
             streams: Which classes, `Shown[...]` among them if wanted; by default all of the log and the decisions.
             fields: Which fields of each class, `id` and `at` among them if wanted: they, `known` and `position` are read, and nothing
                 else is decoded. Of classes not named, `id`, `at` and all fields but the private ones.
+            coding: Whether text that repeats may come as `types.Coded`, which is several times faster to look up.
         """
         if chunk < 1:
             raise BadInput(f"chunk = {chunk}: read at least one record at a time", field="chunk")
         asked = [codec.item for codec in self.store.streams] if streams is None else list(streams)
-        return replay(self.store, asked, Span.of(None, known_until, after_position), chunk, fields)
+        return replay(self.store, asked, Span.of(None, known_until, after_position), chunk, fields, coding)
 
     def compact(self, slice_rows: int = 100_000, fan_in: int = 8) -> Compacted:
         """Move all records to Parquet files and merge small files; what is read stays the same, and a crash at any instant harms nothing.

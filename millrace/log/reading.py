@@ -14,7 +14,7 @@ from millrace.log.codec import Codec
 from millrace.log.decisions import DECISION
 from millrace.log.order import Span
 from millrace.log.store import Store
-from millrace.types import Array, Columns, objects, size, stack, take
+from millrace.types import Array, Coded, Columns, objects, size, stack, take
 
 
 def read(store: Store, codec: Codec, fields: Iterable[str] | None, span: Span) -> dict[str, Array]:
@@ -29,10 +29,12 @@ def read(store: Store, codec: Codec, fields: Iterable[str] | None, span: Span) -
     return store.reading(lambda db: rows_of(store, db, codec, codec.chosen(codec.public if fields is None else fields), span))
 
 
-def rows_of(store: Store, db: sqlite3.Connection, codec: Codec, fields: Sequence[str], span: Span) -> dict[str, Array]:
-    """Return a stream's rows of a span as a view sees them; `fields` are all the columns to read."""
+def rows_of(
+    store: Store, db: sqlite3.Connection, codec: Codec, fields: Sequence[str], span: Span, coding: bool = False
+) -> dict[str, Array]:
+    """Return a stream's rows of a span as a view sees them; `fields` are all the columns to read, `coding` as in `tables.columns_of`."""
     near = [part for part in inbox.parts(db) if part.stream == codec.name and span.meets(part)]
-    pieces = [lake.read_part(store.lake, codec, part, fields, span) for part in near]
+    pieces = [lake.read_part(store.lake, codec, part, fields, span, coding) for part in near]
     pieces.append(decoded(codec, inbox.records(db, codec.name, span), fields))
     return in_order(joined(codec, fields, pieces))
 
@@ -41,8 +43,12 @@ def joined(codec: Codec, fields: Sequence[str], pieces: Sequence[dict[str, Array
     """Return the rows of all pieces, one after another, to be written in; of one piece only what lies in a file's buffer is copied."""
     found = [rows for rows in pieces if size(rows)]
     if len(found) == 1:
-        return {name: column if column.flags.writeable else column.copy() for name, column in found[0].items()}
+        return {name: column if _is_own(column) else column.copy() for name, column in found[0].items()}
     return stack([codec.empty(fields), *found])
+
+
+def _is_own(column: Array | Coded) -> bool:
+    return isinstance(column, Coded) or column.flags.writeable
 
 
 def in_order(rows: dict[str, Array]) -> dict[str, Array]:

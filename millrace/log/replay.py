@@ -19,7 +19,12 @@ from millrace.types import Array, size, stack, take
 
 
 def replay(
-    store: Store, streams: Sequence[Any], span: Span, chunk: int, fields: Mapping[Any, Iterable[str]] | None = None
+    store: Store,
+    streams: Sequence[Any],
+    span: Span,
+    chunk: int,
+    fields: Mapping[Any, Iterable[str]] | None = None,
+    coding: bool = False,
 ) -> Iterator[dict[str, dict[str, Array]]]:
     """Yield rows by stream, chunk after chunk, every row of a chunk before every row of the next in the order (known, position).
 
@@ -33,6 +38,7 @@ def replay(
         chunk: About how many records a chunk holds; the last may hold fewer. A decision counts once, whatever it showed.
         fields: Which fields to read of each class, beside `known` and `position`: nothing else is decoded. Of a class that is not named,
             those of every record and all but the private ones.
+        coding: See `tables.columns_of`.
     """
     fields = fields or {}
     always = {stream: ORDER if stream in fields else RECORD for stream in streams}
@@ -47,7 +53,8 @@ def replay(
         if end is None:
             return None, {}
         piece = span._replace(until=end)
-        rows = {name: rows_of(store, db, store.streams[name], names, piece) for name, names in columns.items()}
+        # What is shown is read from the columns of decisions one by one.
+        rows = {name: rows_of(store, db, store.streams[name], names, piece, coding and name != DECISION) for name, names in columns.items()}
         for stream, names in made.items():
             requests = shown.requests_of(store, db, stream, rows[DECISION], names)
             rows[stream.__name__] = shown.shown_rows(stream, rows[DECISION], requests, names)

@@ -73,12 +73,13 @@ def shown_rows(stream: Any, decisions: Columns, requests: Columns, names: Sequen
     names = chosen(stream, None) if names is None else names
     place = {id_: row for row, id_ in enumerate(requests["id"].tolist())}
     asked = np.array([place.get(id_, -1) for id_ in decisions["id"].tolist()], dtype=np.int64)
-    decisions, asked = take(decisions, asked >= 0), asked[asked >= 0]
-    lengths = np.array([len(shown) for shown in decisions["shown"]], dtype=np.int64)
+    if (others := asked < 0).any():
+        decisions, asked = take(decisions, ~others), asked[~others]
+    lengths = [len(shown) for shown in decisions["shown"]]
     which = np.repeat(np.arange(len(lengths)), lengths)
-    rank = np.arange(len(which)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    rank = np.concatenate([np.arange(length) for length in lengths] or [which])
     candidate = objects(chain.from_iterable(decisions["shown"]))
-    if (still := candidate != FORGOTTEN).sum() < len(candidate):  # the others keep their ranks
+    if not (still := candidate != FORGOTTEN).all():  # the others keep their ranks
         which, rank, candidate = which[still], rank[still], candidate[still]
     made = {
         "position": decisions["position"][which],
@@ -100,8 +101,9 @@ def chosen(stream: Any, fields: Iterable[str] | None, always: Iterable[str] = RE
     Raises:
         BadInput: A name is not a field of the stream.
     """
-    asked = list(field_names(stream) if fields is None else fields)
+    own = field_names(stream)
+    asked = own if fields is None else list(fields)
     for name in asked:
-        if name not in field_names(stream) and name not in RECORD:
-            raise BadInput(f"{stream.__name__} has no field {name!r}: choose among {', '.join(field_names(stream))}", field=name)
+        if name not in own and name not in RECORD:
+            raise BadInput(f"{stream.__name__} has no field {name!r}: choose among {', '.join(own)}", field=name)
     return list(dict.fromkeys([*always, *asked]))

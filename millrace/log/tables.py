@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from millrace.errors import MillraceError
-from millrace.log.kinds import EXACT, Integer
+from millrace.log.kinds import EXACT, Integer, coded
 from millrace.types import Array, Columns
 
 if TYPE_CHECKING:
@@ -23,19 +23,26 @@ def table_of(codec: Codec, rows: Columns) -> pa.Table:
     return pa.table({name: kind.to_arrow(rows[name]) for name, kind in codec.kinds.items()})
 
 
-def columns_of(codec: Codec, table: pa.Table) -> dict[str, Array]:
+def columns_of(codec: Codec, table: pa.Table, coding: bool = False) -> dict[str, Array]:
     """Return an Arrow table of a stream's columns as columns: the inverse of `table_of`.
+
+    Args:
+        codec: The stream's codec.
+        table: The table.
+        coding: Whether text that repeats and is not private is wanted as `types.Coded`.
 
     Raises:
         MillraceError: A field has changed since, and not all values can be brought to what it is now.
     """
     import pyarrow as pa
 
-    out = {}
+    out: dict[str, Any] = {}
+    as_codes = set(codec.repeating(table.column_names)).difference(codec.private) if coding else ()
     for name in table.column_names:
         kind, array = codec.kinds[name], table.column(name)
         try:
-            out[name] = kind.from_arrow(array if _is_of(array.type, kind.arrow()) else array.cast(kind.arrow()))
+            array = array if _is_of(array.type, kind.arrow()) else array.cast(kind.arrow())
+            out[name] = coded(array) if name in as_codes else kind.from_arrow(array)
         except pa.ArrowInvalid as error:
             raise MillraceError(
                 f"{codec.name}.{name} was {array.type} and cannot be read as {kind.arrow()}: {error}; give it its old type"
@@ -48,10 +55,12 @@ def columns_of(codec: Codec, table: pa.Table) -> dict[str, Array]:
 
 
 def _is_of(found: pa.DataType, expected: pa.DataType) -> bool:
-    """Whether values are of a type, as they are or in dictionary encoding."""
+    """Whether values are of a type, as they are or in dictionary encoding, where text comes as the small type of its sort."""
     import pyarrow as pa
 
-    return found == expected or (pa.types.is_dictionary(found) and found.value_type == expected)
+    if pa.types.is_dictionary(found):
+        return found.value_type == expected or (found.value_type == pa.string() and expected == pa.large_string())
+    return found == expected
 
 
 def encodings(schema: pa.Schema) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from millrace.errors import BadInput
 from millrace.loaded import Loaded
-from millrace.log.kinds import Instant, Kind, Text, kind_of, shared
+from millrace.log.kinds import Instant, Kind, Text, kind_of
 from millrace.schema import Field, field_names
 from millrace.types import Array, Columns
 
@@ -70,7 +70,9 @@ def _column(path: Path, name: str, column: Any, kind: Kind) -> Array:
     if column.null_count and name in ("at", "watermark"):
         raise BadInput(f"{path}: {name} is missing in {column.null_count} rows: say as of when for each", field=name)
     try:
-        return shared(column) if isinstance(kind, Text) else kind.from_arrow(column.cast(kind.arrow()))
+        if isinstance(kind, Text) and pa.types.is_floating(column.type):
+            column = column.cast(pa.int64())  # ids that went through a program which knows no missing integers
+        return kind.from_arrow(column if pa.types.is_dictionary(column.type) else column.cast(kind.arrow()))
     except (pa.ArrowException, ValueError) as error:
         raise BadInput(f"{path}: {name} holds {column.type}, which is not {kind.arrow()}: {error}", field=name) from None
 

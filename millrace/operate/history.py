@@ -118,7 +118,7 @@ class LogHistory:
     def chunks(self, plan: Plan, rows: Columns) -> Callable[[], Iterator[Chunk]]:
         """Return what reads all that a plan needs for some rows, chunk by chunk in the order of the log."""
         until = int(rows["watermark"].max()) if size(rows) else EVER
-        return lambda: self._log.replay(known_until=until, chunk=_CHUNK, streams=plan.streams, fields=needed(plan))
+        return lambda: self._log.replay(known_until=until, chunk=_CHUNK, streams=plan.streams, fields=needed(plan), coding=True)
 
     def decided(self, since: int, until: int) -> Columns:
         """Return a row per candidate taken in decisions asked in [since, until), with the request's fields, by (at, id, rank).

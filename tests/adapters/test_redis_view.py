@@ -13,7 +13,7 @@ from millrace.adapters.redis.layout import KEPT, LEASE, PAST, SLACK, Layout, id_
 from millrace.adapters.redis.noting import Noted
 from millrace.adapters.redis.ranking import Indices
 from millrace.adapters.redis.reading import RedisView
-from millrace.cli import serving
+from millrace.cli.online import store_of
 from millrace.errors import BadInput, Conflict, DeclarationError, NotFound, Unavailable
 from millrace.features.declare import count
 from millrace.features.declare_patterns import since
@@ -211,7 +211,7 @@ def test_keys_read_alike_when_they_are_equal_and_sort_as_they_do() -> None:
 def test_a_url_that_is_none_is_refused_without_repeating_what_it_holds() -> None:
     for url in ("postgres://ada:hunter2@db/1", "hunter2", "redis:hunter2"):
         with pytest.raises(BadInput, match="--online takes a URL that begins with redis://") as refused:
-            serving.store_of(url)
+            store_of(url)
         assert "hunter2" not in str(refused.value)
     assert named("redis://ada:hunter2@cache:6379/0?password=hunter2") == "redis://cache:6379/0"
     with pytest.raises(BadInput, match="redis://cache:port/0 is no URL"):

@@ -1,4 +1,4 @@
-"""`millrace serve --replica`: a server on another machine, by a folder of its own, the view in Redis and the owner of the log over HTTP."""
+"""`millrace serve --replica`: a server on another machine, with the view in Redis and the owner over HTTP; nothing is copied by hand."""
 
 import re
 import shutil
@@ -64,6 +64,10 @@ def test_replica_decides_on_the_view_in_redis_and_its_decisions_are_logged_by_th
             assert client.get("/v1/decisions/visit/explain").status_code == 200
             assert client.get("/v1/decisions/never").status_code == 404
             assert client.post("/v1/decide", json={"id": "visit", "user": "eve"}).status_code == 409
+            for command, halted in (("halt", "champion"), ("resume", "")):
+                status, _, err = answer(here, "rollout", command, "shop.py", "--why", "a drill")
+                assert status == 0, err
+                until(lambda now=halted: client.get("/readyz").json().get("halted", "") == now, "it does not follow what serves")
             owning.send_signal(signal.SIGTERM)
             assert owning.wait(timeout=ENDS_WITHIN_S) == 0
             assert client.get("/readyz").status_code == 503

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.features.interning import NOBODY, Combinations, Interner, longer
-from millrace.types import objects
+from millrace.types import Coded, objects
 
 
 def test_ids_get_codes_from_one_in_the_order_they_come():
@@ -36,6 +36,16 @@ def test_codes_are_stable_and_capacity_covers_them(batches):
             assert seen.setdefault(id_, code) == code
     assert sorted(code for id_, code in seen.items() if id_) == list(range(1, len(interner) + 1))
     assert interner.capacity > len(interner)
+
+
+@given(st.lists(st.lists(st.sampled_from([*"abcd", None]), max_size=9), min_size=1, max_size=3))
+def test_text_as_codes_has_the_codes_of_the_text(batches):
+    plain, interner = Interner(), Interner()
+    for batch in batches:
+        column = Coded.joined([objects(batch[:2]), objects(batch[2:])])
+        plain.intern(objects(batch))
+        assert interner.lookup(column).tolist() == interner.lookup(objects(batch)).tolist()
+        assert interner.intern(column).tolist() == plain.lookup(objects(batch)).tolist()
 
 
 @given(st.lists(st.tuples(*[st.integers(1, 3)] * 3), max_size=30), st.lists(st.tuples(*[st.integers(0, 4)] * 3), max_size=30))

@@ -48,6 +48,16 @@ def test_pairs_that_all_want_one_cell_are_told_apart():
     assert pairs.intern(packed(crowd[:300])).tolist() == list(range(1, 301))
     assert pairs.lookup(packed(crowd)).tolist() == [*range(1, 301), *[0] * 200]
     assert pairs.intern(packed(crowd[::-1])).tolist() == [*range(301, 501), *range(300, 0, -1)]
+    assert [pairs.lookup(packed([pair])).item() for pair in crowd] == pairs.lookup(packed(crowd)).tolist()
+
+
+def test_pairs_told_a_few_at_a_time_get_the_codes_of_all_told_at_once():
+    g = np.random.default_rng(1)
+    told = g.integers(1, 40, 3_000) << 32 | g.integers(1, 40, 3_000)
+    at_once, few = Pairs(), Pairs()
+    expected = at_once.intern(told)
+    assert np.concatenate([few.intern(part) for part in np.split(told, 1_000)]).tolist() == expected.tolist()
+    assert few.packed.tolist() == at_once.packed.tolist()
 
 
 def test_looking_pairs_up_adds_nothing():

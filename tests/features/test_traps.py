@@ -29,6 +29,12 @@ def look(at: float, known: float | None = None, position: int = 0, **fields: Any
     return Record(Look, {"id": f"e{position}", "at": at} | values, at, known, position)
 
 
+def owned(at: float, item: str, maker: str) -> Record:
+    """Return word that an item is of a maker, known when it came."""
+    values = {"id": item, "maker": maker, "genre": None, "price": None, "stock": None, "born": 0, "at": round(at * SECOND)}
+    return Record(Item, values, round(at * SECOND), round(at * SECOND))
+
+
 def both(features: list[Any], log: list[Record], watermark: float, restart: int | None = None, candidate: str | None = "i") -> list[Any]:
     """Return features of one row, the same by the online view, a backfill and the definitions; the view restarted after some records."""
     log = sorted((Record(one.of, one.values, one.at, one.known, i) for i, one in enumerate(log)), key=lambda one: one.place)
@@ -108,6 +114,29 @@ def test_ties_are_in_the_order_of_the_log_however_it_is_read():
 def test_a_late_event_is_the_last_known_but_not_the_latest_that_happened():
     features = [last(Look.cents, per=Item), first(Look.cents, per=Item), since(Look, per=Item), streak(Look.bought, per=Item)]
     assert both(features, [look(6, cents=1), look(2, known=7, cents=2, bought=False)], 8) == [2.0, 1.0, 2.0, 0]
+
+
+def test_a_correction_in_a_pair_undoes_what_it_corrects_from_when_it_is_known_and_leaves_the_window_with_it():
+    """What was 1e16 for one item was 3 for another: the one with its sign turned and the other, known later, of the same instant."""
+    sold = [total(Look.seconds, per=Look.item, over="10s", hop=hop) for hop in ("3s", "1s")]
+    wrong = [look(4, seconds=1e16), look(5, seconds=1.0), look(5, item="j", seconds=2.0)]
+    pair = [look(4, known=7, seconds=-1e16), look(4, known=7, item="j", seconds=3.0)]
+    for watermark, here, there in ((7, 1e16, 2.0), (7.5, 1.0, 5.0), (13, 1.0, 5.0), (14.5, 1.0, 5.0), (18, 0.0, 0.0)):
+        assert both(sold, [*wrong, *pair], watermark)[0] == here
+        assert both(sold, [*wrong, *pair], watermark, candidate="j")[0] == there
+    assert both(sold, [*wrong, *pair], 15) == [1.0, 1.0]
+    assert both(sold, [*wrong, *pair], 15, candidate="j") == [5.0, 2.0], "by a hop of a second both halves have left"
+    assert both(sold, [*wrong, *pair], 13, restart=3) == [1.0, 1.0], "with a restart between the record and its correction"
+
+
+def test_a_key_that_was_corrected_moves_what_comes_and_nothing_that_came():
+    """An item changes hands between two looks at it, and word of a third comes late: it counts for who is known to have it then."""
+    mine = count(Look, per=Item.maker, over="ever")
+    log = [owned(0, "i", "m"), owned(0, "j", "n"), look(1), owned(2, "i", "n"), look(3), look(1, known=4)]
+    assert both([mine], log, 1.5) == [1]
+    assert both([mine], log, 2.5) == [0], "the item is asked about, and its maker now is another one"
+    assert both([mine], log, 5) == [2]
+    assert both([mine], log, 5, candidate="j") == [2]
 
 
 def test_a_late_event_that_leaves_early_takes_its_break_of_a_streak_along():

@@ -21,6 +21,7 @@ from millrace import (
     Interleave,
     Itself,
     NoRepeats,
+    Only,
     Pinned,
     Pipeline,
     Precision,
@@ -89,6 +90,16 @@ class TestWeigh(PolicyLaws):
 class TestNoRepeats(PolicyLaws):
     def make(self) -> Case:
         return case(Pipeline(fresh | trending, NoRepeats(Look.visitor, Good, over="7d"), Top(3)))
+
+
+class TestOnly(PolicyLaws):
+    """Only what was bought within the hour: others will have been, later."""
+
+    def make(self) -> Case:
+        made = case(Pipeline(fresh | trending, Only(bought["1h"]), ranker, Top(3, explore=0.2)))
+        kept = len(made.decide(made.requests, made.facts()).rows["request"])
+        assert 0 < kept < len(case(Pipeline(fresh | trending, Top(40))).decide(made.requests, made.facts()).rows["request"])
+        return made
 
 
 class TestThompson(PolicyLaws):

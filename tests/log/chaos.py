@@ -31,6 +31,7 @@ from millrace.log.traces import Who
 from millrace.stores.backup import back_up
 from millrace.stores.snapshots import Snapshots
 from millrace.types import DAY, MINUTE, moment
+from tests.killing import ended
 from tests.log.world import NOON, STREAMS, Refresh, Video, Viewer, Watch, decision, refresh
 
 PEOPLE = [f"person {n}" for n in range(6)]
@@ -320,20 +321,18 @@ TASKS: dict[str, Callable[[Path, str], None]] = {
 """What a process may be asked to do until it is killed."""
 
 
+def perform(what: str, folder: str, more: str) -> None:
+    """Do a task; where it fails, let nothing kill the process while it says why."""
+    try:
+        TASKS[what](Path(folder), more)
+    finally:
+        sys.settrace(None)
+
+
 def main() -> None:
     for line in sys.stdin:
-        what, folder, more = line.split()
-        child = os.fork()
-        if not child:
-            try:
-                TASKS[what](Path(folder), more)
-            except BaseException:
-                sys.settrace(None)
-                sys.excepthook(*sys.exc_info())
-            finally:
-                os._exit(1)
-        _, status = os.waitpid(child, 0)
-        print("killed" if os.WIFSIGNALED(status) else "failed", flush=True)
+        words = line.split()
+        ended(lambda words=words: perform(*words))
 
 
 RECORDS: list[Any] = [Watch, Refresh, Decision]

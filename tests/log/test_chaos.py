@@ -6,9 +6,6 @@
 import itertools
 import os
 import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from millrace.stores.backed import latest, read
 from millrace.stores.restore import restore
 from millrace.stores.snapshots import Snapshots
 from millrace.types import objects
+from tests.killing import Killers, killers
 from tests.log.chaos import PEOPLE, PLAN, RECORDS, VIDEOS, caught_up, forgotten, happened, members, person, saved, seconds
 from tests.log.world import NOON, STREAMS, ids
 
@@ -32,42 +30,10 @@ QUICK, ALL = range(6), range(6, 306)
 SEED = os.environ.get("MILLRACE_CHAOS_SEED")
 
 
-class Processes:
-    """Forks processes that are killed, each a clean one with everything imported."""
-
-    def __init__(self) -> None:
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.log.chaos"],
-            cwd=Path(__file__).parents[2],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def killed(self, what: str, home: Path, more: object) -> None:
-        """Run one until it is killed."""
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        print(what, home, more, file=self._server.stdin, flush=True)
-        assert self._server.stdout.readline() == "killed\n", f"{what} {more} failed instead of being killed: see its traceback"
-
-    def close(self) -> None:
-        self._server.communicate()
-
-
 @pytest.fixture(scope="module")
-def processes() -> Iterator[Processes]:
-    made = Processes()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder in memory where there is one: a kill leaves what was written to the system, so a disk would add waiting and nothing else."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as made:
-        yield Path(made)
+def processes() -> Iterator[Killers]:
+    with killers("tests.log.chaos") as made:
+        yield made
 
 
 @pytest.mark.parametrize("seed", [int(SEED)] if SEED else QUICK)
@@ -100,7 +66,7 @@ def test_killed_at_any_line_that_drops_saves_or_copies(processes, folder, sample
     assert lines > 100
 
 
-def followed(processes: Processes, folder: Path, line: int) -> int:
+def followed(processes: Killers, folder: Path, line: int) -> int:
     """Let a process work through the script, killed at a line; return how many lines there were, 0 if it was killed before the end."""
     home = folder / "home"
     home.mkdir(parents=True, exist_ok=True)
@@ -109,7 +75,7 @@ def followed(processes: Processes, folder: Path, line: int) -> int:
     return int((home / "lines").read_text()) if (home / "lines").exists() else 0
 
 
-def case(processes: Processes, folder: Path, seed: int) -> None:
+def case(processes: Killers, folder: Path, seed: int) -> None:
     """Let processes work on a folder, each killed; after each, tear something and check everything."""
     home = folder / "home"
     home.mkdir()
@@ -124,7 +90,7 @@ def case(processes: Processes, folder: Path, seed: int) -> None:
     restored_is_whole(folder, home, f"seed {seed}")
 
 
-def torn_write_ahead_log(processes: Processes, home: Path, chance: np.random.Generator) -> None:
+def torn_write_ahead_log(processes: Killers, home: Path, chance: np.random.Generator) -> None:
     """Tear what was written to the write-ahead log after all that was acknowledged: cut off, sectors of it lost or garbled."""
     base, wal = home / "log" / INBOX, home / "log" / f"{INBOX}-wal"
     before = wal.read_bytes() if wal.exists() else b""
@@ -144,7 +110,7 @@ def torn_write_ahead_log(processes: Processes, home: Path, chance: np.random.Gen
     (home / "log" / f"{INBOX}-shm").unlink()
 
 
-def torn_lake(processes: Processes, home: Path, chance: np.random.Generator) -> None:
+def torn_lake(processes: Killers, home: Path, chance: np.random.Generator) -> None:
     """Leave files in the lake that were cut off, unfinished or never made a part."""
     for path in list((home / "log" / "lake").glob("*/*.parquet")):
         content = path.read_bytes()[: int(chance.integers(0, path.stat().st_size))]
@@ -152,7 +118,7 @@ def torn_lake(processes: Processes, home: Path, chance: np.random.Generator) -> 
         path.with_name(f"9{path.name}").write_bytes(content)
 
 
-def torn_snapshot(processes: Processes, home: Path, chance: np.random.Generator) -> None:
+def torn_snapshot(processes: Killers, home: Path, chance: np.random.Generator) -> None:
     """Cut the last snapshot off, or change a byte of it."""
     found = sorted((home / "snapshots").glob("*.npz"))
     if found:
@@ -163,7 +129,7 @@ def torn_snapshot(processes: Processes, home: Path, chance: np.random.Generator)
         found[-1].write_bytes(content[:place] if chance.random() < 0.5 else content)
 
 
-def torn_mark(processes: Processes, home: Path, chance: np.random.Generator) -> None:
+def torn_mark(processes: Killers, home: Path, chance: np.random.Generator) -> None:
     """Lose the mark, or part of it, and what the system keeps in memory of the write-ahead log."""
     mark, shared = home / "log" / "acknowledged", home / "log" / f"{INBOX}-shm"
     if mark.exists():
@@ -172,7 +138,7 @@ def torn_mark(processes: Processes, home: Path, chance: np.random.Generator) -> 
         shared.write_bytes(chance.bytes(shared.stat().st_size))
 
 
-def nothing(processes: Processes, home: Path, chance: np.random.Generator) -> None:
+def nothing(processes: Killers, home: Path, chance: np.random.Generator) -> None:
     """Leave all as it is."""
 
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from millrace.decision import Decision
 from millrace.errors import BadInput, MillraceError
-from millrace.log.codec import RECORD
+from millrace.log.codec import RECORD, Codec
 from millrace.log.lake import read_part, write_part
 from millrace.log.order import Part, Span
 from millrace.log.streams import Streams, codec_of
 from millrace.log.tables import columns_of, table_of
 from millrace.schema import Event, Field
-from millrace.types import instant
+from millrace.types import Coded, instant
 from tests.log.world import NOON, STREAMS, Refresh, Viewer, Watch, decision, same, watch
 
 
@@ -100,8 +100,20 @@ def test_columns_come_back_from_a_file(tmp_path_factory, items):
     lake, rows = tmp_path_factory.mktemp("lake"), recorded(items)
     part = write_part(lake, CODEC, rows)
     assert part == Part(part.file, "Everything", len(items), 1, len(items), NOON, NOON + len(items) - 1)
-    back = read_part(lake, CODEC, part, list(CODEC.kinds), Span())
-    assert same(back, {name: rows[name] for name in back})
+    for coding in (False, True):
+        back = read_part(lake, CODEC, part, list(CODEC.kinds), Span(), coding)
+        assert same({name: np.asarray(column) for name, column in back.items()}, {name: rows[name] for name in back})
+
+
+def test_text_that_repeats_is_read_from_a_file_as_codes_in_which_each_text_is_once(tmp_path):
+    codec = Codec(Watch, "Watch", codec_of(Watch).held, group_rows=100)
+    columns = codec.columns([watch(f"w{i}", note="n") for i in range(10)])
+    rows = {name: np.repeat(column, 90) for name, column in columns.items()} | {"position": np.arange(900), "known": np.arange(900)}
+    part = write_part(tmp_path, codec, rows)
+    back = read_part(tmp_path, codec, part, list(codec.kinds), Span(), coding=True)
+    assert {name for name, column in back.items() if isinstance(column, Coded)} == {"viewer", "video", "note"}
+    assert back["note"].values.tolist() == [None, "n"]
+    assert back["note"][5:7].codes.tolist() == [1, 1]
 
 
 def test_columns_have_the_types_the_schema_promises():
@@ -160,7 +172,7 @@ def test_value_that_json_cannot_hold_is_refused(value):
 
 def test_integer_beyond_64_bits_is_refused():
     codec = codec_of(Refresh)
-    with pytest.raises(BadInput, match="Refresh, item 0: limit"):
+    with pytest.raises(BadInput, match="Refresh, item 0: limit: an integer beyond 64 bits"):
         codec.columns([Refresh(at=datetime(2026, 1, 1, tzinfo=UTC), viewer="ann", limit=2**63)])
 
 

@@ -1,9 +1,7 @@
 """`kill -9` at any instant loses nothing acknowledged and repeats nothing."""
 
 import shutil
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,14 +17,6 @@ RUNS = 10
 
 LONGEST = 0.12
 """The longest time a writer lives, in seconds; opening takes some hundredths of it."""
-
-
-@pytest.fixture
-def folder():
-    """A folder in memory where there is one: a kill leaves what was written to the system, so a disk would add waiting and nothing else."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as made:
-        yield Path(made)
 
 
 @pytest.fixture

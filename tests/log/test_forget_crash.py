@@ -1,8 +1,6 @@
 """`kill -9` at any line while somebody is forgotten: all of the person is there or nothing, and doing it again finishes it."""
 
 import shutil
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,14 +14,6 @@ from tests.log.test_private import holding
 
 LIVES = 5
 """How many random lives the cases are spread over."""
-
-
-@pytest.fixture
-def folder():
-    """A folder in memory where there is one: a kill leaves what was written to the system, so a disk would add waiting and nothing else."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as made:
-        yield Path(made)
 
 
 @pytest.fixture

@@ -115,6 +115,17 @@ def test_fields_left_out_are_not_there_and_all_others_are_as_they_were(tmp_path_
             assert same(some[name], {column: rows[column] for column in some[name]})
 
 
+@settings(max_examples=30)
+@given(steps=st.lists(step, max_size=8), chunk=st.integers(1, 30))
+def test_text_that_may_come_as_codes_is_the_same_text(tmp_path_factory, steps, chunk):
+    with play(tmp_path_factory.mktemp("log"), steps) as log:
+        plain, coded = (list(log.replay(chunk=chunk, streams=FIELDS, coding=coding)) for coding in (False, True))
+    for some, others in zip(coded, plain, strict=True):
+        assert list(some) == list(others)
+        for name, rows in others.items():
+            assert same({column: np.asarray(values) for column, values in some[name].items()}, rows)
+
+
 def test_rows_of_a_chunk_are_those_reading_gives(log):
     log.append([watch("a", rating=4), refresh("r"), decision("r", "x", "y", taken=1)], NOON)
     log.compact()

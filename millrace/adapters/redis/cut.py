@@ -14,7 +14,6 @@ from millrace.adapters.redis.rows import StoredRows
 from millrace.adapters.redis.wants import Want
 from millrace.decision import Decisions
 from millrace.errors import Conflict, Late
-from millrace.features.compute import compute
 from millrace.features.tiles import NEVER
 from millrace.serve.facts import ONLINE_VIEW
 from millrace.types import EVER, Array, objects
@@ -81,7 +80,7 @@ class Cut:
             self._miss()
             return layout.empty.lookup(features, d, NEVER - 1)
         rows.watermark = np.full(rows.requests, self.watermark)
-        return compute(layout.plan, features, rows, self.view.defaults_used)
+        return layout.compute(features, rows, self.view.defaults_used)
 
     def top(self, aggregate: Any, take: int, watermark: int | None = None) -> tuple[Array, Array]:
         """See `OnlineView.top`."""

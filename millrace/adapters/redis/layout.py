@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from millrace.features.compute import Computation
 from millrace.features.online import OnlineView
 from millrace.features.plan import Plan
 from millrace.schema import Field
@@ -132,6 +133,7 @@ class Layout:
 
     def __init__(self, system: str, plan: Plan) -> None:
         self.plan = plan
+        self.compute = Computation(plan)
         self.empty = OnlineView(plan)
         self.groups: dict[str, Row] = {
             column: Row(f"k{i}", {name: state.tally.value[:1] for name, state in group.states.items()}, _life(plan, group.states))
