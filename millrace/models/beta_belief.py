@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 
 from millrace.errors import DeclarationError
-from millrace.models.belief import IS_SHARE, SEEN, SPREAD, check_memory, check_shares, one_head, taught
+from millrace.models.belief import IS_SHARE, SEEN, SPREAD, check_memory, check_shares, one_head
 from millrace.models.folder import read_array, read_json, write_array, write_json
 from millrace.models.learner import Examples
-from millrace.models.resets import kept_since
+from millrace.models.segment_belief import known_of, told_apart
 from millrace.models.segments import Segments, Value
-from millrace.types import Array, Columns, size
+from millrace.types import Array, Columns
 
 _NAME = "BetaBelief"
 
@@ -55,16 +55,9 @@ class BetaBelief:
             TrainingError: There is not one outcome, no row has a label, or a label is not in [0, 1].
             BadInput: A feature is not one number, boolean or text per row.
         """
-        head, index, label, weight = taught(self, examples)
-        check_shares(label, head, self)
-        rows = {name: column[index] for name, column in examples.rows.items()}
-        segments = Segments.of(rows, list(rows))
-        number = segments.numbers(rows)
-        if self.reset:
-            weight = weight * kept_since(number, label)
-        n = len(segments.keys)
-        counts = [np.bincount(number, weights=weight * part, minlength=n) for part in (label, 1 - label)]
-        return BetaVersion((head,), self._prior, segments, np.column_stack(counts))
+        rows = told_apart(self, examples)
+        check_shares(rows.label, rows.head, self)
+        return BetaVersion((rows.head,), self._prior, rows.segments, rows.added(rows.label, 1 - rows.label))
 
     @property
     def _prior(self) -> tuple[float, float]:
@@ -99,11 +92,10 @@ class BetaVersion:
         Raises:
             BadInput: A feature of the training examples is missing.
         """
-        number = self.segments.numbers(rows) if len(self.counts) else np.full(size(rows), -1)
-        counts = np.vstack([self.counts, np.zeros((1, 2))])[number]  # -1, which was never seen, is the last
-        a, b = counts[:, 0] + self.prior[0], counts[:, 1] + self.prior[1]
+        won, lost = known_of(rows, self.segments, self.counts)
+        a, b = won + self.prior[0], lost + self.prior[1]
         spread = np.sqrt(a * b / (a + b + 1)) / (a + b)
-        return {self.heads[0]: a / (a + b), SPREAD: spread, SEEN: counts.sum(axis=1), IS_SHARE: np.ones(len(a), dtype=bool)}
+        return {self.heads[0]: a / (a + b), SPREAD: spread, SEEN: won + lost, IS_SHARE: np.ones(len(a), dtype=bool)}
 
     def save(self, folder: Path) -> None:
         """Write `beta_belief.json` and the counts."""

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from millrace.errors import DeclarationError, brief
-from millrace.models.belief import IS_SHARE, SEEN, SPREAD, check_memory, one_head, taught
+from millrace.models.belief import IS_SHARE, SEEN, SPREAD, check_memory, one_head, refuse_reset, taught
 from millrace.models.design import Design
 from millrace.models.encoding import Encoding
 from millrace.models.folder import read_array, read_json, write_json
@@ -38,6 +38,7 @@ class LinearBelief:
         per: A feature of the model whose every value has weights of its own, such as `Artwork.id`; None shares them.
         decay: As for `BetaBelief`.
         window: As for `BetaBelief`.
+        reset: Not to be had here, and refused with the reason.
     """
 
     reg: float = 1.0
@@ -45,6 +46,7 @@ class LinearBelief:
     per: Field | None = None
     decay: str | None = None
     window: str | None = None
+    reset: bool = False
 
     def __post_init__(self) -> None:
         positive(self, "reg", 1e9)
@@ -54,6 +56,7 @@ class LinearBelief:
                 f"LinearBelief(per={brief(self.per)}): not an attribute; name a feature of the model, such as Artwork.id"
             )
         check_memory(self)
+        refuse_reset(self)
 
     def untaught(self, heads: tuple[str, ...]) -> LinearVersion:
         """Return what is believed before anything was seen: 0 for everything, give or take the noise."""

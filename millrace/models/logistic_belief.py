@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from millrace.models.belief import IS_SHARE, SEEN, SPREAD, check_memory, check_shares, one_head, taught
+from millrace.models.belief import IS_SHARE, SEEN, SPREAD, check_memory, check_shares, one_head, refuse_reset, taught
 from millrace.models.design import Design
 from millrace.models.encoding import Encoding
 from millrace.models.folder import read_array, read_json, write_json
@@ -35,15 +35,18 @@ class LogisticBelief:
         reg: The strength of the squared penalty, in (0, 1e9]: weights lie within 1 / sqrt(reg) of 0 as long as no rows say so.
         decay: As for `BetaBelief`.
         window: As for `BetaBelief`.
+        reset: Not to be had here, and refused with the reason.
     """
 
     reg: float = 1.0
     decay: str | None = None
     window: str | None = None
+    reset: bool = False
 
     def __post_init__(self) -> None:
         positive(self, "reg", 1e9)
         check_memory(self)
+        refuse_reset(self)
 
     def untaught(self, heads: tuple[str, ...]) -> LogisticBeliefVersion:
         """Return what is believed before anything was seen: a half, give or take what the penalty allows."""

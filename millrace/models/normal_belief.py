@@ -8,13 +8,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from millrace.models.belief import IS_SHARE, SEEN, SPREAD, check_memory, one_head, taught
+from millrace.models.belief import IS_SHARE, SEEN, SPREAD, check_memory, one_head
 from millrace.models.folder import read_array, read_json, write_array, write_json
 from millrace.models.learner import Examples
-from millrace.models.resets import kept_since
+from millrace.models.segment_belief import known_of, told_apart
 from millrace.models.segments import Segments, Value
 from millrace.models.settings import positive
-from millrace.types import Array, Columns, size
+from millrace.types import Array, Columns
 
 _NAME = "NormalBelief"
 
@@ -53,21 +53,16 @@ class NormalBelief:
             TrainingError: There is not one outcome, or no row has a label.
             BadInput: A feature is not one number, boolean or text per row.
         """
-        head, index, label, weight = taught(self, examples)
-        rows = {name: column[index] for name, column in examples.rows.items()}
-        segments = Segments.of(rows, list(rows))
-        number = segments.numbers(rows)
-        if self.reset:
-            weight = weight * kept_since(number, label)
+        head, segments, number, label, weight = rows = told_apart(self, examples)
         n = len(segments.keys)
         average = float(np.average(label, weights=weight))
-        counts = np.bincount(number, weights=weight, minlength=n)
-        sums = np.bincount(number, weights=weight * (label - average), minlength=n)
-        within = label - average - np.divide(sums, counts, out=np.zeros(n), where=counts > 0)[number]
+        sums = rows.added(np.ones(len(label)), label - average)
+        counts, above = sums.T
+        within = label - average - np.divide(above, counts, out=np.zeros(n), where=counts > 0)[number]
         # One row more than there are, as far out as the rows lie around their average: two equal outcomes do not make it certain.
         around = float(np.average((label - average) ** 2, weights=weight)) or 1.0
         noise = float(np.sqrt((weight @ within**2 + around) / (max(weight.sum() - n, 0.0) + 1)))
-        return NormalVersion((head,), float(self.strength), average, noise, segments, np.column_stack([counts, sums]))
+        return NormalVersion((head,), float(self.strength), average, noise, segments, sums)
 
     def load(self, folder: Path) -> NormalVersion:
         """Read a version that a `NormalBelief` of any settings saved."""
@@ -102,8 +97,7 @@ class NormalVersion:
         Raises:
             BadInput: A feature of the training examples is missing.
         """
-        number = self.segments.numbers(rows) if len(self.sums) else np.full(size(rows), -1)
-        count, above = np.vstack([self.sums, np.zeros((1, 2))])[number].T  # -1, which was never seen, is the last
+        count, above = known_of(rows, self.segments, self.sums)
         rows_there = self.strength + count
         mean, spread = self.average + above / rows_there, self.noise / np.sqrt(rows_there)
         return {self.heads[0]: mean, SPREAD: spread, SEEN: count, IS_SHARE: np.zeros(len(count), dtype=bool)}

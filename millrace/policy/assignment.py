@@ -35,13 +35,16 @@ class TimeSlot:
     Attributes:
         every: How long a slot is, as "30m"; slots begin at multiples of it since 1970 UTC, so no clock change moves them.
         by: A field of the request that has slots of its own, such as its city; None where all share them.
+        washout: What is not read after a switch from one arm to another, as "5m": there the other arm's world still lingers.
     """
 
     every: str
     by: Field | None = None
+    washout: str | None = None
 
     def __post_init__(self) -> None:
-        micros(self.every)
+        if micros(self.every) <= (micros(self.washout) if self.washout is not None else 0):
+            raise DeclarationError(f"TimeSlot({self.every!r}, washout={self.washout!r}): nothing is left of a slot: make it longer")
         if self.by is not None and not isinstance(self.by, Field):
             raise DeclarationError(f"TimeSlot(by={brief(self.by)}): not a field; name what has slots of its own, such as Refresh.city")
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from millrace.decision import NOT_TAKEN, Decisions, Facts, Interleaved, Policy
 from millrace.errors import DeclarationError, Late, brief
+from millrace.models.declare import Outcome
 from millrace.policy.interleave_drafts import Balanced, Draft, Probabilistic, TeamDraft, chances, drawn, rest
+from millrace.schema import Field
 from millrace.types import Array, Columns, micros, objects, size, stack, take
 
 _DRAFTS: Mapping[str, Draft] = {"team-draft": TeamDraft(), "balanced": Balanced(), "probabilistic": Probabilistic()}
@@ -34,13 +36,26 @@ class Interleave:
         by: "team-draft" (in every round the arms pick in a fresh random order), "balanced" (two arms; known to prefer one of two rankings
             that are equally good, where they are alike but shifted) or "probabilistic" (every ranking can occur, better ones more often).
         within: How long an arm may take, such as "100ms": then they run side by side. None has them run in turn, as long as they take.
+        reward: The outcome that arms are given credit for, 0 or more, such as a click: `millrace experiment status` compares them by it,
+            the first arm as control. None where nobody reads it so.
+        unit: The request's field that says who asked, such as `Search.viewer`: requests of one unit may go together.
     """
 
     arms: tuple[tuple[str, Policy], ...]
     by: str
     within: str | None
+    reward: Outcome | None
+    unit: Field | None
 
-    def __init__(self, arms: Mapping[str, Policy], *, by: str = "team-draft", within: str | None = None) -> None:
+    def __init__(
+        self,
+        arms: Mapping[str, Policy],
+        *,
+        by: str = "team-draft",
+        within: str | None = None,
+        reward: Outcome | None = None,
+        unit: Field | None = None,
+    ) -> None:
         if len(arms) < 2:
             raise DeclarationError(f"Interleave({sorted(arms)}): compare at least two arms")
         for name, policy in arms.items():
@@ -54,7 +69,8 @@ class Interleave:
             raise DeclarationError(f"Interleave(by='balanced'): it merges two arms, not {len(arms)}; write by='team-draft'")
         if within is not None:
             micros(within)
-        for name, value in {"arms": tuple(arms.items()), "by": by, "within": within}.items():
+        _check_read(reward, unit)
+        for name, value in {"arms": tuple(arms.items()), "by": by, "within": within, "reward": reward, "unit": unit}.items():
             object.__setattr__(self, name, value)
 
     def decide(self, requests: Columns, facts: Facts) -> Decisions:
@@ -112,6 +128,17 @@ class Interleave:
             depths={name: len(order) for name, order in zip(names, orders, strict=True)},
         )
         return rank, propensity, record
+
+
+def _check_read(reward: Any, unit: Any) -> None:
+    if reward is not None and not isinstance(reward, Outcome):
+        raise DeclarationError(f"Interleave(reward={brief(reward)}): not an outcome; declare one, such as outcome(Click, within='10m')")
+    if unit is not None and not isinstance(unit, Field):
+        raise DeclarationError(f"Interleave(unit={brief(unit)}): not a field; name who asks, such as Search.viewer")
+    if (reward is None) != (unit is None):
+        raise DeclarationError(
+            "Interleave(reward=..., unit=...): it is read with both, what is earned and who asked: name both, or neither"
+        )
 
 
 def _call(policy: Policy, requests: Columns) -> Any:

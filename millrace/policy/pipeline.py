@@ -35,7 +35,7 @@ class Pipeline:
         drew = None
         for stage in made:
             if not hasattr(stage, "apply") or isinstance(stage, type):
-                raise DeclarationError(f"Pipeline(..., {brief(stage)}): not a stage; use a Model, Weigh, Rules, NoRepeats, Top or Act")
+                raise DeclarationError(f"Pipeline(..., {brief(stage)}): not a stage; use a Model, Only, NoRepeats, Rules, Weigh, Top, Act")
             if drew is not None:
                 after, drawing = "the Model" if isinstance(stage, Score) else type(stage).__name__, type(drew).__name__
                 remedy = "" if isinstance(stage, Score) else f", or make it a constraint of {drawing}"

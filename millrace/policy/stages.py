@@ -113,6 +113,34 @@ class Rules:
 
 
 @dataclass(frozen=True, eq=False)
+class Only:
+    """Leaves out candidates that do not meet a condition: what was withdrawn, what is sold out, and what nobody told about.
+
+    Sources know what has happened, not what is still there. To take an entity back, send it again with its attribute changed; how it was
+    stays in the log, so past decisions are what they were. A source proposes its `take` before this: give it some to spare.
+
+    Attributes:
+        by: What must be true of a candidate, or above 0: an attribute such as `Item.on_sale`, or a feature. Where it is missing, as for an
+            id that only events name, the candidate is left out.
+    """
+
+    by: Any
+    draws = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.by, Aggregate | Ratio | OnDemand | Learned | Field):
+            raise DeclarationError(f"Only({brief(self.by)}): not a condition; pass an attribute such as Item.on_sale, or a feature")
+
+    def features(self) -> tuple[Any, ...]:
+        """Return what it asks of candidates."""
+        return (self.by,)
+
+    def apply(self, d: Decisions, facts: Facts) -> Decisions:
+        """Keep the rows of which it is true."""
+        return d.keep(np.asarray(facts.lookup([self.by], d)[self.by.column], dtype=np.float64) > 0)
+
+
+@dataclass(frozen=True, eq=False)
 class NoRepeats:
     """Leaves out what was shown to the asker a short while ago.
 

@@ -19,15 +19,20 @@ from millrace import (
     Fresh,
     Freshness,
     GradientBoosting,
+    Mean,
     Model,
+    NonInferior,
     NoRepeats,
     NotWorse,
     Pairs,
     Pipeline,
+    Ratio,
     Ref,
     Request,
+    Retention,
     Retrain,
     Rules,
+    Scorecard,
     Shown,
     System,
     Top,
@@ -136,11 +141,18 @@ unseen = NoRepeats(Refresh.viewer, Video, over="1d")
 places = Top(Refresh.limit, AtMost(2, per=Video.creator), AtMost(3, per=Video.topic), explore=0.1)
 ranked = Pipeline(sources, unseen, ranker, Weigh({finished: 1.0, liked: 1.0}), places)
 popular = Pipeline(trending, unseen, Rules(plays["1d"]), Top(Refresh.limit, AtMost(2, per=Video.creator), AtMost(3, per=Video.topic)))
+guarded = Fallback(ranked, to=popular, after="150ms")
+
+card = Scorecard(
+    Ratio(finished, Refresh, name="finished per visit", within="3d"),
+    secondary=[Mean(Watch.seconds, name="seconds watched", within="3d"), Ratio(liked, Refresh, name="liked per visit", within="3d")],
+    guardrails=[NonInferior(Retention(Refresh, after="1d", within="3d"), margin=0.03)],
+)
 
 feed = System(
     Refresh,
     candidate=Video,
-    policy=Experiment({"ranked": Fallback(ranked, to=popular, after="150ms"), "popular": popular}, unit=Refresh.viewer),
+    policy=Experiment({"popular": popular, "ranked": guarded}, unit=Refresh.viewer, scorecard=card),
     monitors=[Drift(ranker), Calibration(finished), Freshness("6h")],
     retrain=Retrain(
         every="3d",

@@ -24,7 +24,7 @@ _IDS = {"viewer": "v", "video": "x", "artwork": "a"}
 class ThumbnailsWorld:
     """Viewers see cards of videos, each with one of its artworks; the reward is a click.
 
-    Streams: Viewer(id, country), Video(id, topic), Artwork(id, video, mood, warmth, faces, contrast), Click(id, viewer, artwork),
+    Streams: Viewer(id, country), Video(id, topic), Artwork(id, video, mood, image), Click(id, viewer, artwork),
     Watch(id, viewer, video, seconds). Requests: Card(id, at, viewer, video, row). One artwork is shown for each card.
 
     Hidden: each viewer, and each country a little, is drawn by some moods and looks; artworks differ in quality; further down the page

@@ -8,6 +8,7 @@ from millrace.types import DAY, Array, Columns, objects, stack, take
 from millrace.worlds.chance import Chance
 from millrace.worlds.naming import names
 from millrace.worlds.rhythm import SHOPS, instants
+from millrace.worlds.thumbnails_images import images
 from millrace.worlds.thumbnails_viewers import LOOKS, MOODS
 
 TOPICS = ("crime", "documentary", "family", "sport")
@@ -22,7 +23,7 @@ class Gallery:
     """Videos, which are there from the start, and every artwork ever made, in order of making.
 
     The days to come are drawn one by one when first needed. Columns of `artworks` by number: `video`, `mood`, `looks` (n, 3), `quality`
-    (log-odds), `made_at`. What exists at an instant is a prefix.
+    (log-odds), `made_at`, `image` (n, bytes). What exists at an instant is a prefix.
 
     Attributes:
         mood: The mood that each video truly has. Shape (videos,).
@@ -78,17 +79,14 @@ class Gallery:
             "id": names("a", np.arange(first, last)),
             "video": names("x", part["video"]),
             "mood": objects(MOODS[mood] for mood in part["mood"]),
-            **{look: part["looks"][:, k] for k, look in enumerate(LOOKS)},
+            "image": objects(image.tobytes() for image in part["image"]),
         }
 
     def _made(self, rng: np.random.Generator, video: Array, made_at: Array) -> dict[str, Array]:
         """Draw one artwork for each video given, in order of making."""
         n = len(video)
         fits = rng.random(n) < _FITS
-        return {
-            "video": video,
-            "mood": np.where(fits, self.mood[video], rng.integers(0, len(MOODS), size=n)),
-            "looks": rng.normal(0.0, 1.0, size=(n, len(LOOKS))),
-            "quality": rng.normal(0.0, _QUALITY, size=n),
-            "made_at": made_at,
-        }
+        mood = np.where(fits, self.mood[video], rng.integers(0, len(MOODS), size=n))
+        looks, quality = rng.normal(0.0, 1.0, size=(n, len(LOOKS))), rng.normal(0.0, _QUALITY, size=n)
+        image = images(mood, looks, rng)
+        return {"video": video, "mood": mood, "looks": looks, "quality": quality, "made_at": made_at, "image": image}

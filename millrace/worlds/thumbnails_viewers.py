@@ -13,7 +13,7 @@ from millrace.worlds.naming import names
 COUNTRIES = ("br", "de", "in", "us")
 MOODS = ("calm", "dark", "funny", "romantic", "tense")
 LOOKS = ("warmth", "faces", "contrast")
-"""What can be measured of an image, each about 0 and mostly within 2 of it."""
+"""What there is to see in an image, each about 0 and mostly within 2 of it."""
 
 _AT_HOME = 0.55
 """How far countries differ in what a mood adds to the log-odds of a click (a standard deviation)."""

@@ -96,3 +96,8 @@ def test_settings_that_cannot_be_are_refused():
 def test_outcomes_beyond_all_bounds_are_refused():
     with pytest.raises(TrainingError, match="declare the outcome in a larger unit"):
         LinearBelief().fit(plain({"x": np.ones(4)}, y=[1e308] * 4), 0)
+
+
+def test_a_reset_is_refused_with_what_to_do_instead():
+    with pytest.raises(DeclarationError, match=r"LinearBelief\(reset=True\): all candidates share the weights.*decay="):
+        LinearBelief(reset=True)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from millrace.errors import TrainingError
+from millrace.errors import DeclarationError, TrainingError
 from millrace.models.belief import SPREAD
 from millrace.models.logistic_belief import LogisticBelief
 from millrace.models.odds import probability
@@ -66,3 +66,8 @@ def test_rows_that_are_told_apart_without_error_still_leave_a_doubt():
 def test_what_is_no_chance_is_refused():
     with pytest.raises(TrainingError, match="use NormalBelief"):
         LogisticBelief().fit(plain({"x": np.ones(3)}, won=[0, 1, 2]), 0)
+
+
+def test_a_reset_is_refused_with_what_to_do_instead():
+    with pytest.raises(DeclarationError, match=r"LogisticBelief\(reset=True\): all candidates share the weights.*decay="):
+        LogisticBelief(reset=True)

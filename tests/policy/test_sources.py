@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from millrace import Arms, Fresh, Itself, NoRepeats, Pipeline, Rules, Top, Trending, Weigh
-from millrace.errors import Late
+from millrace import Arms, Fresh, Itself, NoRepeats, Only, Pipeline, Rules, Top, Trending, Weigh
+from millrace.errors import DeclarationError, Late
 from millrace.types import Columns, size
 from tests.laws.shop import GOODS, NOW, Buy, Good, Look, bought, case, fresh, happened, looking, missing, nearby, ranker, sold, trending
 from tests.policy.known import known, rows
@@ -109,6 +109,19 @@ def test_no_repeats_leaves_out_what_was_shown() -> None:
     done = stage.apply(rows(2, 2), known(**{stage.shown.column: np.array([0, 1, 2, 0])}))
     assert done.rows["candidate"].tolist() == ["c0", "c3"]
     assert done.rows["request"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("values", [[1.0, 0.0, np.nan, 2.5, -1.0], [True, False, False, True, False]])
+def test_only_what_is_true_of_is_kept_and_nothing_of_which_nobody_told(values) -> None:
+    done = Only(bought["7d"]).apply(rows(2, 3), known(**{bought["7d"].column: np.array(values)}))
+    assert done.rows["candidate"].tolist() == ["c0", "c3"]
+    assert done.rows["request"].tolist() == [0, 1]
+    assert Only(Good.added_at).features() == (Good.added_at,)
+
+
+def test_only_by_no_condition_is_refused() -> None:
+    with pytest.raises(DeclarationError, match="not a condition; pass an attribute such as"):
+        Only("on_sale")
 
 
 def test_source_names_what_it_reads_so_that_the_view_keeps_it() -> None:

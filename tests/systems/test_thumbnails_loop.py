@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from millrace.cli.main import main
 from millrace.decision import Decision
 from millrace.evaluation.off_policy import snips
 from millrace.loading import load
@@ -18,6 +20,8 @@ from millrace.operate.simulation import SimulatedTime, simulate
 from millrace.operate.verify import verify
 from millrace.serve.engine import Engine
 from millrace.serve.home import Home
+from millrace.stores.audit import Change
+from millrace.stores.experiments import Registered
 from millrace.training.attribution import join_keys, label
 from millrace.types import DAY, HOUR, Array, Columns, objects, size, take
 from millrace.worlds.thumbnails import ThumbnailsWorld
@@ -121,6 +125,50 @@ def test_features_are_those_that_were_served(life):
     proof = verify(life.engine.loaded, life.operator.history, START, life.time.now)
     assert proof.mismatches == ()
     assert proof.values > 10_000
+
+
+def test_before_enough_was_seen_the_bandit_shows_all_alike(life):
+    """A uniform warm-up: the first hundred labelled cards say too little."""
+    first = [one for one in life.decisions() if one.arm == "bandit"][:40]
+    assert all(np.ptp(np.array(one.propensity)) < 1e-9 for one in first)
+    last = [one for one in life.decisions() if one.arm == "bandit"][-40:]
+    assert np.mean([max(one.propensity) for one in last]) > 0.4
+
+
+def test_what_an_image_looks_like_is_a_feature_of_every_decision(life):
+    last = life.decisions()[-1]
+    looks = [values for name, values in last.features.items() if "glance" in name]
+    assert len(looks) == 7
+    assert all(0 <= one <= 1 for values in looks for one in values)
+
+
+def test_its_experiment_is_planned_begun_read_and_ended_from_the_command_line(life, tmp_path, monkeypatch, capsys):
+    def millrace(*words: str) -> str:
+        line = ["millrace", "experiment", *words[:1], "millrace.systems.thumbnails", *words[1:], "--home", str(life.engine.home.folder)]
+        monkeypatch.setattr(sys, "argv", line)
+        monkeypatch.setenv("COLUMNS", "200")
+        with suppress(SystemExit):
+            main()
+        return capsys.readouterr().out
+
+    assert "what clicks per card shows" in millrace("plan")
+    plan = Registered(
+        hypothesis="Believing pays.",
+        primary="clicks per card",
+        arms=["uniform", "bandit"],
+        shares=[0.2, 0.8],
+        confidence=0.95,
+        rule="anytime",
+        planned=110,
+    )
+    # `start` puts it on record as of now; the life is long past.
+    life.engine.home.experiments.start("thumbnails", "thumbnails.Experiment", plan, Change(START, "ada", "to know"))
+    shown = millrace("status", "--page", str(tmp_path / "page.html"))
+    assert "uniform (control)" in shown
+    assert "clicks per card (primary)" in shown
+    assert "clicks per card" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "is over" in millrace("stop", "--why", "enough was seen")
+    assert "is on record: it ends after 110 units" in millrace("start", "--hypothesis", "Believing pays.", "--units", "110")
 
 
 @pytest.mark.slow
