@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from millrace.policy.assignment import OVERRIDE, units_of
 from millrace.policy.wrappers import Experiment
 from millrace.serve.release import SHADOWED
 from millrace.types import Array, Columns, objects, size, take
+
+T = TypeVar("T")
 
 _ROLLOUT = ("champion", "canary", "alone", SHADOWED)
 """What a rollout records before the arm of what it wraps."""
@@ -138,7 +141,15 @@ def experiment_of(loaded: Loaded, name: str = "") -> tuple[str, Experiment]:
     Raises:
         NotFound: There is none, none of that name, or several of which none is named.
     """
-    found = {loaded.name_of(one): one for one in loaded.of(Experiment)}
+    return named(loaded, {loaded.name_of(one): one for one in loaded.of(Experiment)}, name)
+
+
+def named(loaded: Loaded, found: Mapping[str, T], name: str) -> tuple[str, T]:
+    """Return one of a system's experiments, by name, and its name; the only one if none is named.
+
+    Raises:
+        NotFound: There is none, none of that name, or several of which none is named.
+    """
     if not found:
         raise NotFound(f"{loaded.name} declares no Experiment(...): there is nothing to read")
     if name and name not in found:

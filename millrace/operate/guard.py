@@ -15,6 +15,8 @@ from millrace.types import Columns
 _LEAST = 200
 _LEAST_UNITS = 10
 """How many rows, by how many units, each side must have for a canary that looks as good to go on: of fewer it is not known."""
+_SUSPECT = math.log(20)
+"""Evidence that keeps a canary where it is though it proves nothing: one that is no worse ever comes so far by a test in 5 % at most."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         tests: Every test as it stands.
         healthy: Whether it may stay.
         founded: Whether enough was seen in this step for it to go on.
+        suspect: Whether it looks worse somewhere, though that is not proven: it stays where it is until it is, or its time is over.
         reason: Why, in a sentence.
     """
 
@@ -63,6 +66,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     tests: list[Judged]
     healthy: bool
     founded: bool
+    suspect: bool = False
     reason: str
 
 
@@ -128,8 +132,9 @@ class Judge:
         healthy, founded = not worse, bool(worse) or (self._enough.both and (self._known.both or not self._on_outcomes))
         reason = max(worse, key=_excess).said if worse else self._still(tests)
         champion, canary = self._decisions
+        suspect = any(one.evidence >= _SUSPECT for one in tests)
         seen = {"until": self._until, "canary": canary, "champion": champion, "alarm": self._alarm}
-        return Verdict(tests=tests, healthy=healthy, founded=founded, reason=reason, **seen)
+        return Verdict(tests=tests, healthy=healthy, founded=founded, suspect=suspect, reason=reason, **seen)
 
     def _tests(self) -> list[Judged]:
         parts = len(self._watches)

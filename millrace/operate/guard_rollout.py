@@ -24,7 +24,8 @@ from millrace.types import SECOND, micros, size, take
 RUN = "rollout"
 """The kind of run that a rollout is in the journal; its `data` holds the latest verdict."""
 _PATIENCE = 6
-"""How many times its watch a step may last while it has decided too little to be judged; then the gate's word must do, with an alert."""
+"""How many times its watch a step may last while it has decided too little to be judged, or looks worse and is not proven to be; then the
+gate's word must do, with an alert where nobody could judge."""
 _NOTED_EVERY = 10 * SECOND
 """How often a verdict that changes nothing is written down, microseconds."""
 
@@ -118,7 +119,7 @@ class Rollouts:
         due = now - under_way.started >= micros(plan.watch)
         if not verdict.healthy:
             said = self._back(now, seen, under_way, verdict)
-        elif not due or (not verdict.founded and now - under_way.started < _PATIENCE * micros(plan.watch)):
+        elif not due or ((verdict.suspect or not verdict.founded) and now - under_way.started < _PATIENCE * micros(plan.watch)):
             self._note(run, now, verdict)
             return []
         else:

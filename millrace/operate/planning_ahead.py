@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from millrace.errors import BadInput, NotFound
+from millrace.experiments.by_slots import over_slots
 from millrace.experiments.comparison import Arm
 from millrace.experiments.design import Design, Inflation
 from millrace.experiments.group_sequential import inflation
@@ -23,7 +24,9 @@ from millrace.log.log import Log
 from millrace.operate.exposures import exposures
 from millrace.operate.history import LogHistory
 from millrace.operate.scanning import scan
+from millrace.operate.slot_units import settled
 from millrace.operate.unit_columns import Units, old_enough
+from millrace.policy.assignment import TimeSlot
 from millrace.policy.wrappers import Experiment
 from millrace.types import DAY, Array, micros, size
 
@@ -102,12 +105,16 @@ def ahead(
     closes = max((read.closes for read in reads), default=0)
     since = until - micros(over) - closes
     seen = exposures(loaded, log, history, experiment, since, until, alike=True).units
-    ripe = old_enough(seen, reads, until)
+    slot = experiment.unit if isinstance(experiment.unit, TimeSlot) else None
+    card = over_slots(card, slot.every, slot.washout) if slot is not None else card
+    ripe = old_enough(seen, reads, until) if slot is None else settled(seen, slot, reads, since, until)
     if size(ripe) < 2:
         raise NotFound(f"{size(ripe)} units were decided about in the last {over} and long enough ago: read further back with --over")
     needs = card.primary.needs()
-    columns = Units(loaded, history, experiment, ripe, until).columns(reads)
-    figure = card.primary.figure(scan({"arm": ripe["arm"], **{name: columns[name] for name in needs.columns()}}, needs)[""]["all"])
+    columns = {**ripe, **Units(loaded, history, experiment, ripe, until).columns(reads)}
+    figure = card.primary.figure(
+        scan({"arm": ripe["arm"], **{name: columns[name] for name in (*needs.columns(), *needs.labels)}}, needs)[""]["all"]
+    )
     shares = experiment.assignment.shares
     if min(shares) <= 0:
         raise BadInput("an arm of share 0 never has units: plan without it", field="shares")

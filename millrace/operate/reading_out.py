@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from millrace.errors import NotFound
 from millrace.experiments.balance import Balance, balance
-from millrace.experiments.comparison import Asked, Comparison
+from millrace.experiments.by_slots import over_slots
+from millrace.experiments.closer import Closer
 from millrace.experiments.looks import Look
-from millrace.experiments.metric import Metric
 from millrace.experiments.needs import Needs
-from millrace.experiments.non_inferior import NonInferior
 from millrace.experiments.readout import ReadOut
 from millrace.experiments.reads import Read, on_log
 from millrace.experiments.reasons import Caution, Reason, Refused
 from millrace.experiments.scorecard import Compare, Scorecard, at_one_look
-from millrace.experiments.sequential_comparison import look, sequential_comparison
+from millrace.experiments.srm import Shares, sample_ratio
+from millrace.experiments.srm_sequential import sample_ratio_so_far
 from millrace.experiments.stopping import Anytime, Fixed, GroupSequential, Rule
 from millrace.experiments.summary import Summary, summary_of
 from millrace.experiments.verdict import Verdict, verdicts
 from millrace.loaded import Loaded
+from millrace.operate.by_rule import ByRule, past_looks
 from millrace.operate.exposures import exposures
 from millrace.operate.history import LogHistory
+from millrace.operate.reading_closer import Plan, closely
 from millrace.operate.scanning import scan
+from millrace.operate.slot_units import closes, settled, whole
 from millrace.operate.unit_columns import Units, old_enough
 from millrace.policy.assignment import TimeSlot
 from millrace.policy.wrappers import Experiment
@@ -50,6 +52,7 @@ class Reading(NamedTuple):
         looks: What was seen by metric and arm, to be put on record.
         waiting: How many units were exposed and are too young to be read.
         balance: By treatment, how alike it and the control were beforehand in the metrics' covariates.
+        closer: By treatment, a closer look at the primary metric, where one was asked for.
     """
 
     at: int
@@ -58,6 +61,7 @@ class Reading(NamedTuple):
     looks: dict[str, Look]
     waiting: int
     balance: dict[str, tuple[Balance, ...]]
+    closer: dict[str, Closer] = {}  # noqa: RUF012 - a field
 
 
 class Reader:
@@ -80,6 +84,11 @@ class Reader:
         self._loaded, self._home, self._history, self._experiment = loaded, home, history, experiment
         self._course = course
         self.card, self.reads = on_log(experiment.scorecard)
+        if isinstance(slot := experiment.unit, TimeSlot):
+            self.card = over_slots(self.card, slot.every, slot.washout)
+
+        self.primary, self.confidence = self.card.primary.name, self.card.confidence
+        self.arms, self.shares = experiment.assignment.arms, experiment.assignment.shares
 
     @property
     def since(self) -> int:
@@ -93,16 +102,20 @@ class Reader:
             Refused: Too many units were seen in two arms.
         """
         seen = exposures(self._loaded, self._home.log, self._history, self._experiment, self.since, until)
-        ripe = old_enough(seen.units, self.reads, until)
-        columns = Units(self._loaded, self._history, self._experiment, ripe, until).columns(self.reads)
+        slot, reads = self._experiment.unit, self.reads
+        is_slot = isinstance(slot, TimeSlot)
+        ripe = settled(seen.units, slot, reads, self.since, until) if is_slot else old_enough(seen.units, reads, until)
+        columns = Units(self._loaded, self._history, self._experiment, ripe, until).columns(reads)
+        columns = whole(columns, ripe, slot, reads) if is_slot else columns
         return {**ripe, **columns}, size(seen.units) - size(ripe), seen.cautions
 
-    def read(self, until: int, past: Mapping[str, Sequence[Look]] | None = None) -> Reading:
+    def read(self, until: int, past: Mapping[str, Sequence[Look]] | None = None, *, closer: bool = False) -> Reading:
         """Return what may be said as of an instant.
 
         Args:
             until: What was known before it counts, microseconds.
             past: Earlier looks; those on record if not given.
+            closer: Whether to look at the primary metric more closely: by segment, by exposure age, as a belief.
 
         Raises:
             NotFound: No unit was exposed long enough ago.
@@ -115,27 +128,29 @@ class Reader:
         if not size(units):
             raise NotFound(f"no unit is old enough to be read yet, {waiting} are waiting: look again later")
         needs = self.card.needs()
-        summaries = scan({name: units[name] for name in ("arm", *needs.columns())}, needs)[""]
+        summaries = scan({name: units[name] for name in ("arm", *needs.columns(), *needs.labels)}, needs)[""]
         seen: dict[str, Look] = {}
-        compare, said = self._compare(self._past() if past is None else past, seen)
-        found = self.card.read(
-            {name: summaries.get(name) or _empty(name, needs) for name in arms}, arms[0], dict(zip(arms, shares, strict=True)), compare
-        )
-        found = msgspec.structs.replace(found, cautions=(*found.cautions, *cautions, *said, *_of_slots(self._experiment)))
-        return Reading(until, found, verdicts(found), seen, waiting, self._balance(units))
+        past = past_looks(self._course) if past is None else past
+        compare, said = self._compare(past, seen)
+        arms_ = {name: summaries.get(name) or _empty(name, needs) for name in arms}
+        found = self.card.read(arms_, arms[0], dict(zip(arms, shares, strict=True)), compare, self._check)
+        found = msgspec.structs.replace(found, cautions=(*found.cautions, *cautions, *said))
+        near = self._closer(found, units, until, past) if closer else {}
+        return Reading(until, found, verdicts(found, near), seen, waiting, self._balance(units), near)
 
     def course(self, until: int, steps: int = 20) -> list[Reading]:
         """Return readings at instants spread evenly up to one, those of them at which there is something to read; each knows those before.
 
         It is what would have been seen, had one looked then; it takes nothing from the looks on record.
         """
-        closes = max((read.closes for read in self.reads), default=0)
+        slot = self._experiment.unit
+        late = closes(slot, self.reads) if isinstance(slot, TimeSlot) else max((read.closes for read in self.reads), default=0)
         seen = exposures(self._loaded, self._home.log, self._history, self._experiment, self.since, until).units
-        if not size(seen) or (begun := int(seen["first"].min()) + closes) >= until:
+        if not size(seen) or (begun := int(seen["first"].min()) + late) >= until:
             return []
         past: dict[str, list[Look]] = {}
         found: list[Reading] = []
-        last = min(until, int(seen["first"].max()) + closes + 1)  # later ones would read the same
+        last = min(until, int(seen["first"].max()) + late + 1)  # later ones would read the same
         for at in np.linspace(begun, last, steps + 1)[1:].astype(np.int64).tolist():
             with suppress(NotFound):
                 found.append(self.read(at, past))
@@ -150,19 +165,28 @@ class Reader:
         found = ReadOut(control=control, arms=tuple(others), confidence=self.card.confidence, findings=(), faults=(fault,))
         return Reading(until, found, verdicts(found), {}, 0, {})
 
-    def _past(self) -> dict[str, list[Look]]:
-        past: dict[str, list[Look]] = {}
-        for one in self._course.looks if self._course is not None else ():
-            for key, seen in one["looks"].items():
-                past.setdefault(key, []).append(msgspec.convert(seen, Look))
-        return past
-
     def _compare(self, past: Mapping[str, Sequence[Look]], seen: dict[str, Look]) -> tuple[Compare, tuple[Caution, ...]]:
         if self._course is None:
             said = "no plan is on record (millrace experiment start), so figures hold for one look, planned beforehand"
             return at_one_look, (Caution(Reason.PEEKED, said),)
         plan = self._course.plan
-        return _ByRule(RULES[plan.rule], plan.planned, past, seen), ()
+        return ByRule(RULES[plan.rule], plan.planned, past, seen), ()
+
+    def _check(self, units: Mapping[str, int], weights: Mapping[str, float]) -> Shares:
+        """Return whether units spread as planned, by a test for one look, or by one for any number where the rule allows for several."""
+        if self._course is None or RULES[self._course.plan.rule] is Fixed:
+            return sample_ratio(units, weights)
+        now = np.array([units.get(arm, 0) for arm in weights])
+        counts = [np.array([one.get("units", {}).get(arm, -1) for arm in weights]) for one in self._course.looks]
+        grown = [one for one in counts if (one >= 0).all() and (one <= now).all()]  # who was forgotten since is in no count
+        table = np.maximum.accumulate(np.array([*grown, now]), axis=0)
+        return sample_ratio_so_far(dict(zip(weights, table.T, strict=True)), weights)
+
+    def _closer(self, found: ReadOut, columns: Columns, until: int, past: Mapping[str, Sequence[Look]]) -> dict[str, Closer]:
+        of = self._course.plan if self._course is not None else None
+        plan = Plan(RULES[of.rule] if of else Fixed, of.planned if of else None, of.effect if of else None, past if of else {})
+        units = Units(self._loaded, self._history, self._experiment, columns, until)
+        return closely(found, self.card, self.reads, units, columns, until, plan, self._loaded.names)
 
     def _balance(self, units: Columns) -> dict[str, tuple[Balance, ...]]:
         before = {read.column: units[read.column] for read in self.reads if read.kind != "outcome" and _is_before(read)}
@@ -177,13 +201,6 @@ class Reader:
         return found
 
 
-def _of_slots(experiment: Experiment) -> tuple[Caution, ...]:
-    if not isinstance(experiment.unit, TimeSlot):
-        return ()
-    said = "what reaches from one time slot into the next is counted for the next one's arm"
-    return (Caution(Reason.CARRY_OVER, f"{said}: have slots that are long beside it, or read them by switchback with a washout"),)
-
-
 def _is_before(read: Read) -> bool:
     return read.kind in ("feature", "head") or read.end == 0
 
@@ -194,36 +211,4 @@ def _treated(arms: Array, arm: str) -> Array:
 
 def _empty(arm: str, needs: Needs) -> Summary:
     limits = dict.fromkeys(needs.winsorised(), float("nan"))
-    return summary_of({column: np.zeros(0) for column in needs.columns()}, arm, needs, limits)
-
-
-@dataclass
-class _ByRule:
-    """Compares arms by a rule that allows for looks, and notes what was seen."""
-
-    rule: type[Rule]
-    planned: int
-    past: Mapping[str, Sequence[Look]]
-    seen: dict[str, Look] = field(default_factory=dict)
-
-    def __call__(self, metric: Metric | NonInferior, control: Any, treatment: Any, asked: Asked) -> Comparison:
-        read = metric.compare(control, treatment, asked)
-        if not isinstance(metric, NonInferior):
-            return self._told(f"{metric.name} of {treatment.arm}", read, asked)
-        asked = msgspec.structs.replace(asked, alternative=metric.alternative)
-        key = f"{metric.metric.name} of {treatment.arm}"
-        if not metric.relative:
-            return self._told(key, read, msgspec.structs.replace(asked, beyond=metric.beyond))
-        told = self._told(key, read, asked)
-        # A margin that is a part of the control's value: treatment - (1 + beyond) control is above or below 0.
-        kept = 1 + metric.beyond
-        error = float(np.sqrt(read.treatment.variance + kept**2 * read.control.variance))
-        apart = msgspec.structs.replace(read, difference=read.treatment.value - kept * read.control.value, error=error)
-        guarded = self._told(f"{key}, guarded", apart, asked)
-        return msgspec.structs.replace(told, p_value=guarded.p_value, log_p=guarded.log_p)
-
-    def _told(self, key: str, read: Comparison, asked: Asked) -> Comparison:
-        self.seen[key] = now = look(read)
-        earlier = [one for one in self.past.get(key, ()) if one.n < now.n]
-        rule = self.rule(planned=self.planned, alpha=1 - asked.confidence, alternative=asked.alternative, beyond=asked.beyond)
-        return sequential_comparison(read, rule, earlier)
+    return summary_of({column: np.zeros(0) for column in (*needs.columns(), *needs.labels)}, arm, needs, limits)

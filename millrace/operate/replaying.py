@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -14,9 +15,10 @@ from millrace.loaded import Loaded
 from millrace.log.log import Log
 from millrace.models.declare import Outcome
 from millrace.operate.history import LogHistory
+from millrace.operate.replaying_estimators import ESTIMATORS
 from millrace.operate.replaying_support import never_tried
 from millrace.operate.replaying_targets import Chances, targets
-from millrace.operate.replaying_value import ESTIMATORS, Judgement, Replaying, judge
+from millrace.operate.replaying_value import Judgement, Replaying, judge
 from millrace.schema import field_names
 from millrace.serve.facts import Installed
 from millrace.types import Array, Columns, size, take
@@ -33,6 +35,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
         unknown: How many decisions besides have no propensities, and were left out.
         earlier: How many besides are older than the most that were asked for, and were left out.
         unanswered: How many it could not have answered; they are left out.
+        deleted: How many besides were made while a version served whose files are deleted; they are left out.
         missed: What it would have gone without, and in how many of its answers.
         rows: How many candidates were taken in those decisions: the choices that are judged.
         judgements: One per outcome.
@@ -45,9 +48,19 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     unknown: int
     earlier: int
     unanswered: int
+    deleted: int = 0
     missed: dict[str, int]
     rows: int
     judgements: list[Judgement]
+
+
+@dataclass(frozen=True)
+class _Again:
+    """What the other policy would have done: its chances by decision, how many it could not answer, and what it went without."""
+
+    chances: dict[str, Chances]
+    unanswered: int
+    missed: dict[str, int]
 
 
 def replay(
@@ -59,6 +72,7 @@ def replay(
     installed: Callable[[str], Installed],
     load: Callable[[str], object],
     progress: Callable[[int, int], object] = lambda _done, _all: None,
+    is_gone: Callable[[str], bool] = lambda _release: False,
 ) -> Replayed:
     """Judge another policy on what a system has logged.
 
@@ -71,11 +85,12 @@ def replay(
         installed: By the release of a decision, what the other policy has installed.
         load: Loads a version.
         progress: Told how many decisions of how many are done.
+        is_gone: By the release of a decision, whether the files of a version that the other policy needs are deleted.
 
     Raises:
         BadInput: The other system answers another request, or the estimator is unknown or not for such decisions.
         NotFound: No decision was logged in that time.
-        Refused: No decision has propensities.
+        Refused: No decision has propensities, or none could be answered.
     """
     _same_question(loaded, other)
     if asked.estimator not in ESTIMATORS:
@@ -84,6 +99,36 @@ def replay(
     judged, unknown, earlier = _judged(made, asked.most)
     rows = take(made, judged)
     requests = _requests(other, log, rows)
+    gone = np.array([is_gone(one) for one in requests["release"].tolist()], dtype=bool)
+    again = _asked_again(other, log, take(requests, ~gone), installed, load, progress)
+    kept = np.flatnonzero(judged)[[one in again.chances for one in rows["id"].tolist()]]
+    if not len(kept):
+        raise _none_answered(other, size(requests), int(gone.sum()))
+    never = never_tried(log, loaded.name, again.chances) if loaded.system.candidate is not None else {}
+    return Replayed(
+        policy=other.name_of(other.system.policy),
+        since=int(made["at"][kept].min()),
+        until=int(made["at"][kept].max()),
+        decisions=len(again.chances),
+        unknown=unknown,
+        earlier=earlier,
+        unanswered=again.unanswered,
+        deleted=int(gone.sum()),
+        missed=again.missed,
+        rows=len(kept),
+        judgements=[judge(loaded, history, one, made, kept, again.chances, asked, never) for one in loaded.of(Outcome)],
+    )
+
+
+def _asked_again(
+    other: Loaded,
+    log: Log,
+    requests: Columns,
+    installed: Callable[[str], Installed],
+    load: Callable[[str], object],
+    progress: Callable[[int, int], object],
+) -> _Again:
+    """Return what a policy would have done at each of some requests, with the facts as they were known."""
     chances: dict[str, Chances] = {}
     unanswered, missed = 0, Counter[str]()
     for place, found, without in targets(other, log, requests, installed, load, lambda done: progress(done, size(requests))):
@@ -92,23 +137,14 @@ def replay(
             unanswered += 1
         else:
             chances[str(requests["id"][place])] = found
-    kept = np.flatnonzero(judged)[[one in chances for one in rows["id"].tolist()]]
-    if not len(kept):
-        said = f"{other.name_of(other.system.policy)} could have answered none of {size(requests):,} decisions: its models had no version"
-        raise Refused(Reason.NO_SUPPORT, f"{said} then; judge it on later decisions, or by a release with --release", field="policy")
-    never = never_tried(log, loaded.name, chances) if loaded.system.candidate is not None else {}
-    return Replayed(
-        policy=other.name_of(other.system.policy),
-        since=int(made["at"][kept].min()),
-        until=int(made["at"][kept].max()),
-        decisions=len(chances),
-        unknown=unknown,
-        earlier=earlier,
-        unanswered=unanswered,
-        missed=dict(missed),
-        rows=len(kept),
-        judgements=[judge(loaded, history, one, made, kept, chances, asked, never) for one in loaded.of(Outcome)],
-    )
+    return _Again(chances, unanswered, dict(missed))
+
+
+def _none_answered(other: Loaded, asked: int, gone: int) -> Refused:
+    """Return why nothing can be judged."""
+    why = f"the files of what served at {gone:,} of them are deleted" if gone else "its models had no version then"
+    said = f"{other.name_of(other.system.policy)} could have answered none of {asked:,} decisions: {why}"
+    return Refused(Reason.NO_SUPPORT, f"{said}; judge it on later decisions, or by a release with --release", field="policy")
 
 
 def _same_question(loaded: Loaded, other: Loaded) -> None:

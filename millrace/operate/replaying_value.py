@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from millrace.errors import BadInput
 from millrace.evaluation.judging import Judging, PolicyValue
-from millrace.evaluation.off_policy import gain, ips, snips
-from millrace.evaluation.off_policy_models import direct_method, doubly_robust, mrdr, switch_dr
+from millrace.evaluation.off_policy import gain, ips
 from millrace.evaluation.reasons import Reason, Refused
-from millrace.evaluation.reward_models import linear_rewards
 from millrace.loaded import Loaded
 from millrace.models.declare import Outcome
 from millrace.operate.history import LogHistory
+from millrace.operate.replaying_estimators import Choices, Closer, closer, valued
 from millrace.operate.replaying_targets import Chances
 from millrace.serve.release import rollout_unit
 from millrace.training.attribution import after, join_keys, label
 from millrace.training.logged import back_filled
 from millrace.types import Array, Columns, take
-
-ESTIMATORS = ("snips", "ips", "clipped", "dr", "mrdr", "switch", "direct")
-"""By which another policy can be judged; those after the third lean on a model, and are for decisions that take one candidate or action."""
-_CLIP = 10.0
-_ARMS = 200
-"""A model of rewards tells this many candidates apart, those seen most; the others are one."""
 
 
 class Replaying(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +29,9 @@ class Replaying(msgspec.Struct, frozen=True, kw_only=True):
         since: Decisions asked from this instant on, microseconds since 1970 UTC.
         until: Decisions asked before this instant.
         most: At most so many, the latest.
-        estimator: One of `ESTIMATORS`.
+        estimator: One of `replaying_estimators.ESTIMATORS`.
         how: The interval, and what is refused.
+        closely: Whether every estimator is asked besides, and how the weights lie.
     """
 
     since: int
@@ -47,6 +39,7 @@ class Replaying(msgspec.Struct, frozen=True, kw_only=True):
     most: int = 20_000
     estimator: str = "snips"
     how: Judging = Judging()
+    closely: bool = False
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +63,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
         value: What the other policy would have earned per choice; None where it is refused.
         gain: How much more that is, by the self-normalised weights of the same choices; None where it is refused.
         refused: Why there is no figure.
+        closer: What all estimators say, and the weights; None where that was not asked for, or is refused.
     """
 
     outcome: str
@@ -77,6 +71,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     value: PolicyValue | None = None
     gain: PolicyValue | None = None
     refused: Failed | None = None
+    closer: Closer | None = None
 
 
 def judge(
@@ -107,19 +102,14 @@ def judge(
         if not seen.any():
             said = "no decision has a label of it yet: its time is not over, or nothing that was done lets it be seen"
             raise Refused(Reason.FEW_EVENTS, said)
-        part, reward = take(rows, kept[seen]), reward[seen]
-        does = loaded.system.candidate is None
-        name = part["action" if does else "candidate"]
-        target = np.array([chances[id].get(what, 0.0) for id, what in zip(part["id"].tolist(), name.tolist(), strict=True)])
-        unit = part.get(rollout_unit(loaded).name, part["id"])
-        untried = np.array([never[id] for id in part["id"].tolist()]) if never else None
-        kind: dict[str, Any] = {"unit": unit, "untried": untried, "how": asked.how}
-        logs, alike = (reward, part["propensity"], target), np.ones(len(reward))
+        choices = _choices(loaded, take(rows, kept[seen]), reward[seen], chances, never)
+        logs, unit, alike = (choices.reward, choices.propensity, choices.target), choices.unit, np.ones(int(seen.sum()))
         return Judgement(
             outcome=loaded.name_of(one),
-            logged=ips(reward, alike, alike, unit=unit, how=asked.how),
-            value=_valued(asked.estimator, logs, kind, part["id"], name, chances),
-            gain=gain(*logs, **kind),
+            logged=ips(choices.reward, alike, alike, unit=unit, how=asked.how),
+            value=valued(asked.estimator, choices, asked.how),
+            gain=gain(*logs, unit=unit, untried=choices.untried, how=asked.how),
+            closer=closer(choices, asked.how) if asked.closely else None,
         )
     except BadInput as error:
         return Judgement(outcome=loaded.name_of(one), refused=Failed(reason=str(getattr(error, "reason", "")), said=str(error)))
@@ -132,32 +122,16 @@ def _labels(loaded: Loaded, history: LogHistory, one: Outcome, rows: Columns, un
     return label(one, rows, history.events(one.stream, until), keys, until, after(one, begun))
 
 
-def _valued(
-    estimator: str, logs: tuple[Array, Array, Array], kind: dict[str, Any], id: Array, name: Array, chances: Mapping[str, Chances]
-) -> PolicyValue:
-    """Return the value of the other policy by the estimator that was asked for."""
-    if estimator in ("snips", "ips", "clipped"):
-        return snips(*logs, **kind) if estimator == "snips" else ips(*logs, clip=_CLIP if estimator == "clipped" else None, **kind)
-    if len(np.unique(id.astype(str))) < len(id):
-        said = f"{estimator} is for decisions that take one candidate or action, and these take several: use snips, ips or clipped"
-        raise BadInput(said, field="estimator")
-    logged, chosen = _arms(name, [chances[one] for one in id.tolist()])
-    if estimator == "mrdr":
-        return mrdr(*logs, logged=logged, chosen=chosen, **kind)
-    model = linear_rewards(logs[0], logged, chosen, unit=kind["unit"], seed=kind["how"].seed)
-    if estimator == "direct":
-        return direct_method(model.target, unit=kind["unit"], how=kind["how"])
-    corrected = doubly_robust if estimator == "dr" else switch_dr
-    return corrected(*logs, predicted=model.logged, expected=model.target, **kind)
-
-
-def _arms(name: Array, wanted: list[Chances]) -> tuple[Array, Array]:
-    """Return which arm each choice was, and with which chance the target takes each arm: features of a model of rewards by arm."""
-    often = [one for one, _ in Counter(name.tolist()).most_common(_ARMS)]
-    place = {one: column for column, one in enumerate(often)}
-    logged, chosen = np.zeros((len(name), len(often) + 1)), np.zeros((len(name), len(often) + 1))
-    for row, (what, chances) in enumerate(zip(name.tolist(), wanted, strict=True)):
-        logged[row, place.get(what, -1)] = 1.0
-        for one, chance in chances.items():
-            chosen[row, place.get(one, -1)] += chance
-    return logged, chosen
+def _choices(loaded: Loaded, rows: Columns, reward: Array, chances: Mapping[str, Chances], never: Mapping[str, float]) -> Choices:
+    """Return rows whose outcome is known as estimators take them."""
+    name, ids = rows["candidate" if loaded.system.candidate is not None else "action"], rows["id"].tolist()
+    return Choices(
+        reward=reward,
+        propensity=rows["propensity"],
+        target=np.array([chances[id].get(what, 0.0) for id, what in zip(ids, name.tolist(), strict=True)]),
+        unit=rows.get(rollout_unit(loaded).name, rows["id"]),
+        untried=np.array([never[id] for id in ids]) if never else None,
+        id=rows["id"],
+        name=name,
+        chances=chances,
+    )

@@ -13,6 +13,7 @@ from millrace.experiments.moments import Moments
 from millrace.experiments.needs import Needs, Ordered, Term
 from millrace.experiments.reasons import Reason, Refused
 from millrace.experiments.summary import Summary
+from millrace.operate.scanned_rows import ScannedRows, named
 from millrace.types import Array, Columns
 
 if TYPE_CHECKING:
@@ -69,14 +70,16 @@ def _rows(connection: DuckDBPyConnection, source: Any, needs: Needs, arm: str, u
     else:
         connection.register("given", _arrow(source) if isinstance(source, Mapping) else source)
         relation = "given"
-    of = _named(stratum) if stratum is not None else "''"
-    columns = needs.columns()
+    of = named(stratum) if stratum is not None else "''"
+    columns, labels = needs.columns(), sorted(needs.labels)
     if unit is None:
-        read = "".join(f", {_named(column)}::DOUBLE AS {_named(column)}" for column in columns)
-        return f"SELECT {_named(arm)} AS arm_, {of} AS stratum_{read} FROM {relation}"
-    read = "".join(f", sum({_named(column)}::DOUBLE) AS {_named(column)}" for column in columns)
-    arms = f"min({_named(arm)}) AS arm_, max({_named(arm)}) AS other_"
-    grouped = f"SELECT {arms}, any_value({of}) AS stratum_{read} FROM {relation} GROUP BY {_named(unit)}"
+        read = "".join(f", {named(column)}::DOUBLE AS {named(column)}" for column in columns)
+        read += "".join(f", {named(label)}::VARCHAR AS {named(label)}" for label in labels)
+        return f"SELECT {named(arm)} AS arm_, {of} AS stratum_{read} FROM {relation}"
+    read = "".join(f", sum({named(column)}::DOUBLE) AS {named(column)}" for column in columns)
+    read += "".join(f", any_value({named(label)}::VARCHAR) AS {named(label)}" for label in labels)
+    arms = f"min({named(arm)}) AS arm_, max({named(arm)}) AS other_"
+    grouped = f"SELECT {arms}, any_value({of}) AS stratum_{read} FROM {relation} GROUP BY {named(unit)}"
     return f"SELECT * REPLACE (CASE WHEN arm_ = other_ THEN arm_ END AS arm_) FROM ({grouped})"
 
 
@@ -101,12 +104,13 @@ class _Scan:
         pivots = self._pivots()
         rows = self._summed(pivots)
         broken = self._broken() if any(_is_broken(row) for row in rows) else {}
+        each = ScannedRows(self._connection, self._rows, self._needs, self._sql, sum(row[2] for row in rows))
         for arm, stratum, units, *sums in rows:
             if arm is None:
                 said = f"{units} units have rows in two arms: mend the assignment, or leave them out of every arm"
                 raise Refused(Reason.TWO_ARMS, said, "unit")
             found.setdefault(str(stratum), {})[str(arm)] = self._summary(
-                str(arm), str(stratum), int(units), broken.get((arm, stratum), {}), sums, pivots
+                str(arm), str(stratum), int(units), broken.get((arm, stratum), {}), sums, pivots, each
             )
         return {stratum: dict(sorted(arms.items())) for stratum, arms in sorted(found.items())}
 
@@ -120,7 +124,7 @@ class _Scan:
         wanted = self._needs.winsorised()
         if not wanted:
             return {}
-        asked = ", ".join(f"quantile_cont({_named(column)}, {q!r}) FILTER (isfinite({_named(column)}))" for column, q in wanted)
+        asked = ", ".join(f"quantile_cont({named(column)}, {q!r}) FILTER (isfinite({named(column)}))" for column, q in wanted)
         (row,) = self._connection.execute(f"SELECT {asked} FROM ({self._rows})").fetchall()
         return {limit: float("nan") if value is None else float(value) for limit, value in zip(wanted, row, strict=True)}
 
@@ -146,7 +150,7 @@ class _Scan:
         """
         moved = "".join(f", {self._sql(term)} - {_number(pivots[place])} AS t{place}" for place, term in enumerate(self._terms))
         columns = self._needs.columns()
-        there = "".join(f", {_named(column)} AS c{place}" for place, column in enumerate(columns))
+        there = "".join(f", {named(column)} AS c{place}" for place, column in enumerate(columns))
         plain = {term.column for term in self._terms if term == Term(term.column)}
         asked = [f"CASE WHEN count(c{k}) = count(*) THEN {0 if of in plain else f'sum(c{k})'} END" for k, of in enumerate(columns)]
         asked += [f"sum(t{place})" for place in range(len(self._terms)) if place not in self._squares]
@@ -159,11 +163,13 @@ class _Scan:
     def _broken(self) -> dict[tuple[str, str], dict[str, int]]:
         """Return by (arm, stratum) how many units have no finite number in a column, for those where some do."""
         columns = self._needs.columns()
-        asked = ", ".join(f"count(*) FILTER (NOT coalesce(isfinite({_named(column)}), false))" for column in columns)
+        asked = ", ".join(f"count(*) FILTER (NOT coalesce(isfinite({named(column)}), false))" for column in columns)
         rows = self._connection.execute(f"SELECT arm_, {self._stratum}, {asked} FROM ({self._rows}) GROUP BY {self._groups}").fetchall()
         return {(row[0], row[1]): {column: n for column, n in zip(columns, row[2:], strict=True) if n} for row in rows}
 
-    def _summary(self, arm: str, stratum: str, units: int, broken: dict[str, int], sums: Sequence[Any], pivots: Array) -> Summary:
+    def _summary(
+        self, arm: str, stratum: str, units: int, broken: dict[str, int], sums: Sequence[Any], pivots: Array, each: ScannedRows
+    ) -> Summary:
         columns = self._needs.columns()
         whole = {term for term in self._needs.terms() if not broken.keys() & set(term.columns)}
         groups = [group for group in self._needs.together if whole.issuperset(group)]
@@ -177,9 +183,10 @@ class _Scan:
             arm=arm,
             units=units,
             together={group: _part(group, self._at(group), units, means, scatter) for group in groups},
-            values={each: self._ordered(arm, stratum, units, each) for each in self._needs.ordered if each.term in whole},
+            values={asked: self._ordered(arm, stratum, units, asked) for asked in self._needs.ordered if asked.term in whole},
             broken=broken,
             limits=dict(self._limits),
+            rows=each.of(arm, stratum, whole),
         )
 
     def _moments(self, units: int, sums: Sequence[Any], pivots: Array) -> tuple[Array, Array]:
@@ -204,7 +211,7 @@ class _Scan:
         return np.array(row[0], dtype=np.float64)
 
     def _sql(self, term: Term) -> str:
-        value = f"{_named(term.column)}"
+        value = f"{named(term.column)}"
         if term.above is not None:
             value = f"({value} > {_number(term.above)})::DOUBLE"
         if term.cap is not None:
@@ -227,10 +234,6 @@ def _arrow(columns: Columns) -> pa.Table:
     import pyarrow as pa
 
     return pa.table({name: pa.array(column.tolist() if column.dtype == object else column) for name, column in columns.items()})
-
-
-def _named(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
 
 
 def _number(value: float) -> str:

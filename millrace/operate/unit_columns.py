@@ -46,10 +46,11 @@ class Units:
         self._place = {one: place for place, one in enumerate(units["unit"].tolist())}
 
     def columns(self, reads: Sequence[Read]) -> dict[str, Array]:
-        """Return a column per read, as numbers; missing ones are NaN. Shape (units,) each."""
-        found = {read.column: self._column(read) for read in reads if read.kind != "feature"}
-        features = {read.column: read.of for read in reads if read.kind == "feature"}
-        return {**found, **(self.features(features) if features else {})}
+        """Return a column per read, as numbers, missing ones NaN; labels as text. Shape (units,) each."""
+        found = {read.column: self._column(read) for read in reads if read.kind not in ("feature", "label")}
+        features = {read.column: read.of for read in reads if read.kind in ("feature", "label")}
+        known = self.features(features) if features else {}
+        return found | known | {read.column: known[read.column].astype(str) for read in reads if read.kind == "label"}
 
     def features(self, features: Mapping[str, object]) -> dict[str, Array]:
         """Return features of the request by name, as known when each unit was first exposed. Shape (units,) each."""
@@ -58,15 +59,31 @@ class Units:
         known = self._history.features(wanted, list(features.values()), rows)
         return {name: known[one.column] for name, one in features.items()}  # type: ignore[attr-defined]
 
+    def by_age(self, read: Read, step: int, steps: int) -> Array:
+        """Return what events or outcomes come to in each of so many steps, of so many microseconds, from the read's begin on.
+
+        Shape (units, steps).
+        """
+        place, age, value = self._placed(read)
+        at = place * steps + (age - (read.begin or 0)) // step
+        inside = age < (read.begin or 0) + step * steps
+        found = np.bincount(at[inside], weights=value[inside], minlength=len(self._place) * steps)
+        return found.astype(np.float64).reshape(-1, steps)
+
     def _column(self, read: Read) -> Array:
         if read.kind == "head":
             return self._heads(read.of)
+        place, _, value = self._placed(read)
+        return np.bincount(place, weights=value, minlength=len(self._place)).astype(np.float64)
+
+    def _placed(self, read: Read) -> tuple[Array, Array, Array]:
+        """Return (whose, how long after the unit's first exposure, value) of each event or outcome that counts."""
         unit, at, value = self._outcomes(read.of) if read.kind == "outcome" else self._events(read)
         place = np.array([self._place.get(one, -1) for one in unit.tolist()], dtype=np.int64)
         age = at - self._units["first"][place] if len(self._place) else at
         inside = (place >= 0) & (age >= (EVER if read.begin is None else read.begin)) & ~np.isnan(value)
         inside &= True if read.end is None else age < read.end
-        return np.bincount(place[inside], weights=value[inside], minlength=len(self._place)).astype(np.float64)
+        return place[inside], age[inside], value[inside]
 
     def _events(self, read: Read) -> tuple[Array, Array, Array]:
         """Return (unit, instant, value) of each event."""

@@ -8,12 +8,13 @@ from millrace.about import VERSION
 from millrace.errors import TrainingError
 from millrace.models.belief import reach
 from millrace.models.declare import Model
+from millrace.operate.outlived import let_go
 from millrace.serve.engine import Engine
 from millrace.stores.audit import Change
 from millrace.stores.versions import Lineage
 from millrace.training.examples import gather
 from millrace.training.history import History
-from millrace.types import EVER, micros, size
+from millrace.types import DAY, EVER, micros, size
 from millrace.walk import digest
 
 
@@ -22,8 +23,9 @@ class Updating:
 
     A version holds what is believed as of a whole multiple of `updates`: all that was known before, and nothing else. It is a function of
     the log, the declaration and that instant, whoever computes it and whenever, and outcomes count the same in whatever order they came.
-    The release that each decision names holds the version that it was made with. Each time all rows that still count are read: how many
-    those are is bounded by the learner's `decay` or `window`, else by `Retrain(history=...)`.
+    The release that each decision names holds the version that it was made with; those that were replaced long ago go once a day, see
+    `let_go`. Each time all rows that still count are read: how many those are is bounded by the learner's `decay` or `window`, else by
+    `Retrain(history=...)`.
 
     Args:
         engine: The system.
@@ -35,6 +37,7 @@ class Updating:
         self._history = history
         self._models = {name: model for name, model in engine.loaded.models.items() if model.updates is not None}
         self._until = dict.fromkeys(self._models, EVER)
+        self._tidied = EVER
 
     @property
     def models(self) -> frozenset[str]:
@@ -61,7 +64,15 @@ class Updating:
         release = home.releases.create(self._engine.loaded.name, {**serving, **made}, self._engine.loaded.hash, thresholds, change)
         home.releases.update(seen, release.id, change)
         self._engine.reload()
-        return [f"{release.id} serves: {', '.join(made.values())}"]
+        return [f"{release.id} serves: {', '.join(made.values())}", *self._tidy(now)]
+
+    def _tidy(self, now: int) -> list[str]:
+        """Delete beliefs that were replaced long ago, once a day; return what was done."""
+        if now // DAY <= self._tidied:
+            return []
+        self._tidied = now // DAY
+        gone = let_go(self._engine.home, self._engine.loaded.name, list(self._models), now)
+        return [f"the files of {len(gone):,} beliefs replaced long ago are deleted"] if gone else []
 
     def _made(self, name: str, until: int, now: int) -> str | None:
         """Return the version of a model as of an instant, registered; None as long as nothing is known of it."""

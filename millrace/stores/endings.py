@@ -3,12 +3,13 @@
 What serves, is being rolled out, or would serve again after a rollback is never deleted. The record that stays says what the version was
 and where it came from: with the same log, declaration and seed it can be trained again, byte for byte.
 
-Public: `Endings` (`announce`, `delete`), `SUNSET`, `DEPRECATED`.
+Public: `Endings` (`announce`, `delete`, `let_go`), `SUNSET`, `DEPRECATED`.
 """
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,33 +93,68 @@ class Endings:
                     raise Conflict(f"no end was announced for {version}: millrace models retire it with --sunset, and wait until then")
                 if change.at < sunset:
                     raise Conflict(f"{version} is promised until {moment(sunset):%Y-%m-%d %H:%M} UTC: it can be deleted after that")
-                if need := self._needed(connection, version):
+                if need := self._needed(connection, self._uses(connection), version):
                     raise Conflict(f"{version} is needed: {need}")
-                move(connection, self._database, version, "deleted", change)
-                record(connection, self._database, change, "delete", version, {"content": found.content}, {"decisions": referring})
-                found = self._get(connection, version)
-        place = self._artefacts.place(found.model, version)
+                found = self._deleted(connection, found, change, {"decisions": referring})
+        self._remove(found)
+        return found
+
+    def let_go(self, versions: Iterable[str], change: Change) -> list[str]:
+        """Delete the files of retired versions for which no end was announced, but for those that are needed; return which.
+
+        It is for beliefs: one replaces the other by the minute, nobody asks them by name, and the log makes them again.
+
+        Args:
+            versions: Their ids.
+            change: When, who and why.
+
+        Raises:
+            NotFound: There is no such version.
+            BadInput: The change does not say who and why.
+        """
+        change = accountable(change)
+        with self._database.transaction() as connection:
+            uses = self._uses(connection)
+            retired = [one for one in (self._get(connection, version) for version in versions) if one.stage == "retired"]
+            free = [one for one in retired if SUNSET not in one.notes and not self._needed(connection, uses, one.version)]
+            gone = [self._deleted(connection, one, change, None) for one in free]
+        for one in gone:
+            self._remove(one)
+        return [one.version for one in gone]
+
+    def _deleted(self, connection: Connection, found: VersionRecord, change: Change, told: Mapping[str, int] | None) -> VersionRecord:
+        """Return the record of a version that is deleted now, with that on record."""
+        move(connection, self._database, found.version, "deleted", change)
+        record(connection, self._database, change, "delete", found.version, {"content": found.content}, told)
+        return self._get(connection, found.version)
+
+    def _remove(self, found: VersionRecord) -> None:
+        place = self._artefacts.place(found.model, found.version)
         if place.exists():  # nobody can make it champion any more
             shutil.rmtree(place)
             flush(place.parent)
-        return found
 
-    def _needed(self, connection: Connection, version: str) -> str:
+    def _needed(self, connection: Connection, uses: Mapping[str, str], version: str) -> str:
         """Return what needs a version, "" when nothing does."""
-        held, standings = self._database.tables["release_versions"], self._database.tables["standings"]
-        mine = {one.release for one in connection.execute(held.select().where(held.c.version == version))}
-        history: dict[str, list[Standing]] = {}
+        held = self._database.tables["release_versions"]
+        mine = [one.release for one in connection.execute(held.select().where(held.c.version == version))]
+        return next((f"{uses[release]}, with {release}" for release in mine if release in uses), "")
+
+    def _uses(self, connection: Connection) -> dict[str, str]:
+        """Return by release what it is needed for, of all systems."""
+        standings, history = self._database.tables["standings"], dict[str, list[Standing]]()
         for row in connection.execute(standings.select().order_by(standings.c.revision)).mappings():
             history.setdefault(row["system"], []).append(stored(row, Standing))
+        found: dict[str, str] = {}
         for system, known in history.items():
             now, served = known[-1], champions(known)
             halt = self._halts.now(system)
             uses = {"it serves": now.champion, "it is being rolled out": now.candidate, "a halt goes to it": halt and halt.release}
             uses["a rollback would return to it"] = served[-2] if len(served) > 1 else None
             for use, release in uses.items():
-                if release and release in mine:
-                    return f"{use} in {system}, with {release}"
-        return ""
+                if release:
+                    found.setdefault(release, f"{use} in {system}")
+        return found
 
     def _get(self, connection: Connection, version: str) -> VersionRecord:
         row = connection.execute(self._versions.select().where(self._versions.c.version == version)).mappings().one_or_none()

@@ -222,5 +222,5 @@ class Registry:
     def _get(self, connection: Connection, version: str) -> VersionRecord:
         row = connection.execute(self._versions.select().where(self._versions.c.version == version)).mappings().one_or_none()
         if row is None:
-            raise NotFound(f"no version is called {version!r}: versions(model) lists those of a model")
+            raise NotFound(f"no version is called {version!r}: millrace status SYSTEM lists the releases and their versions")
         return stored(row, VersionRecord)

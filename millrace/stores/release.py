@@ -100,7 +100,7 @@ def one(connection: Connection, database: Database, release: str) -> Release:
     """
     found = find(connection, database, database.tables["releases"].c.release == release)
     if not found:
-        raise NotFound(f"no release is called {release!r}: of(system) lists those of a system")
+        raise NotFound(f"no release is called {release!r}: millrace status SYSTEM lists them")
     return found[0]
 
 

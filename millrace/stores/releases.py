@@ -173,7 +173,8 @@ class Releases:
         """
         served = champions(standing for standing in self.history(seen.system) if standing.revision <= seen.revision)
         if len(served) < 2:
-            raise Conflict(f"{seen.system} has no champion before {seen.champion}: there is nothing to roll back to")
+            which = f"before {seen.champion}" if seen.champion is not None else "yet"
+            raise Conflict(f"{seen.system} has no champion {which}: there is nothing to roll back to")
         return self._swap(seen, "roll back", served[-2], None, change)
 
     def _swap(self, seen: Standing, action: str, champion: str | None, rollout: Rollout | None, change: Change) -> Standing:

@@ -11,25 +11,34 @@ from hypothesis import strategies as st
 from millrace.features.offline import backfill
 from millrace.features.plan import plan
 from millrace.operate.backfilling import Backfill, on_disk
+from millrace.types import Coded
 from tests.features.naive import Oracle
 from tests.features.shop import batch, history, row_columns, same
 from tests.laws.test_parity_law import SEARCH, Story, stories
 
 
-def chunked(story: Story, at_once: int):
-    """Return the log as chunks of so many records, classes without a record left out."""
+def chunked(story: Story, at_once: int, coding: bool = False):
+    """Return the log as chunks of so many records, classes without a record left out; `coding`: text as codes, as a log may give it."""
     pieces = [story.log[start : start + at_once] for start in range(0, len(story.log), at_once)]
-    return lambda: ({name: of for name, of in batch(piece).items() if len(of["known"])} for piece in pieces)
+    made = coded if coding else dict
+    return lambda: ({name: made(of) for name, of in batch(piece).items() if len(of["known"])} for piece in pieces)
 
 
-@given(stories(), st.integers(1, 7), st.integers(1, 5), st.integers(1, 4))
+def coded(rows):
+    """Return rows whose columns of text are codes, as those of two pieces that were put together."""
+    halves = [{name: column[half] for name, column in rows.items()} for half in (slice(1), slice(1, None))]
+    text = {name for name, column in rows.items() if column.dtype == object}
+    return rows | {name: Coded.joined(half[name] for half in halves) for name in text}
+
+
+@given(stories(), st.integers(1, 7), st.integers(1, 5), st.integers(1, 4), st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_parts_of_any_number_and_chunks_of_any_size_give_the_numbers_of_the_definitions(story, at_once, parts, rows_at_once):
+def test_parts_of_any_number_and_chunks_of_any_size_give_the_numbers_of_the_definitions(story, at_once, parts, rows_at_once, coding):
     wanted = plan(story.request, story.candidate, story.features)
     rows = row_columns(story.request, story.asked)
     with tempfile.TemporaryDirectory() as folder:
         work = Backfill.of(Path(folder), wanted, story.features, rows, parts, rows_at_once=rows_at_once)
-        some = list(work.run(chunked(story, at_once)))
+        some = list(work.run(chunked(story, at_once, coding)))
     in_memory = backfill(wanted, story.features, rows, history(story.log))
     oracle = Oracle(story.request, story.candidate, story.log)
     for feature in story.features:

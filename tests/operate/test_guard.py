@@ -132,6 +132,15 @@ def test_worse_canary_is_taken_back_and_said_why(name: str) -> None:
     assert verdict.reason.startswith(said), verdict.reason
 
 
+def test_canary_that_looks_worse_is_suspect_until_that_is_proven() -> None:
+    course = [judged(observed(n, reward=(0.4, 0.5)), [Reward(wanted)]) for n in range(100, 2_000, 100)]
+    assert [one.suspect for one in course[:1]] == [False]
+    assert any(one.suspect and one.healthy for one in course)
+    assert not course[-1].healthy
+    as_good = [judged(observed(1_500, seed=seed), [Reward(wanted)]).suspect for seed in range(300)]
+    assert sum(as_good) <= 26, "5 % at most, and three standard errors"
+
+
 @pytest.mark.parametrize(
     ("guard", "columns", "said"),
     [

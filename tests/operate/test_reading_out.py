@@ -198,18 +198,6 @@ def test_arm_that_is_kept_is_everyone_s_in_every_process_and_over_a_restart(tmp_
     again.close()
 
 
-def test_slots_of_time_are_units_like_others_and_what_lingers_is_told(tmp_path: Path) -> None:
-    module = MODULE.replace("unit=Visit.guest", 'unit=TimeSlot("30m")').replace("System, Top", "System, TimeSlot, Top")
-    of = stand(tmp_path, module)
-    now = lived(of, GUESTS)
-    found = reader(of, None).read(now)
-    comparison = primary(found).comparison
-    assert comparison.control.units + comparison.treatment.units == 96  # half hours of two days
-    assert comparison.difference > 0
-    assert Reason.CARRY_OVER in {caution.reason for caution in found.found.cautions}
-    assert "have slots that are long beside it" in found.verdicts[0].text
-
-
 def test_plans_that_look_early_pay_for_it() -> None:
     """Units come by the ten; of `Anytime` 7 % more are needed than of one look, of fourteen looks 4 % more."""
     spread = mean(10.0, 400.0)

@@ -12,6 +12,7 @@ from millrace.evaluation.reasons import Reason, Refused
 from millrace.loading import load, load_policy
 from millrace.operate.history import LogHistory
 from millrace.operate.replaying import replay
+from millrace.operate.replaying_estimators import ESTIMATORS, spread
 from millrace.operate.replaying_targets import targets
 from millrace.operate.replaying_value import Replaying
 from millrace.serve.facts import Installed
@@ -31,7 +32,7 @@ def slates(tmp_path_factory):
     return wall(tmp_path_factory.mktemp("slates"), 500, places=2)
 
 
-def replayed(booth, other, estimator="snips", until=None, **asked):
+def replayed(booth, other, estimator="snips", until=None, is_gone=lambda _: False, **asked):
     with closing(Home(booth.home, booth.loaded, read_only=True)) as home, closing(Home(booth.home, other, read_only=True)) as its:
         versions = Versions(other, its.registry)
 
@@ -41,7 +42,7 @@ def replayed(booth, other, estimator="snips", until=None, **asked):
 
         end = home.log.last_known + 1 if until is None else until
         wanted = Replaying(**{"since": EVER, "until": end, "estimator": estimator, **asked})
-        return replay(booth.loaded, LogHistory(home.log, booth.loaded), other, its.log, wanted, has, versions.load)
+        return replay(booth.loaded, LogHistory(home.log, booth.loaded), other, its.log, wanted, has, versions.load, is_gone=is_gone)
 
 
 def by_hand(booth, chances):
@@ -182,3 +183,31 @@ def test_bandits_are_judged_with_what_was_believed_when_each_decision_was_made(t
     # Once red is known to be best it is taken with 0.8 (of the rest, half and half), which is so from the second hour on.
     assert greedy.value.low <= 0.8 * TAPS["red"] + 0.1 * (TAPS["green"] + TAPS["blue"]) <= greedy.value.high
     assert greedy.value.overlap.mean_weight == pytest.approx(1.0, abs=0.1)
+
+
+def test_decisions_made_with_what_is_deleted_are_left_out_and_counted(booth):
+    other = load_policy(str(booth.module), "calm")
+    with pytest.raises(Refused, match="answered none of 900 decisions: the files of what served at 900 of them are deleted"):
+        replayed(booth, other, is_gone=lambda _: True)
+    assert replayed(booth, other).deleted == 0
+
+
+def test_seen_closely_every_estimator_speaks_or_says_why_not(booth, slates):
+    [judged] = replayed(booth, load_policy(str(booth.module), "calm"), closely=True).judgements
+    assert set(judged.closer.values) == set(ESTIMATORS)
+    assert judged.closer.values["snips"] == judged.value
+    assert sum(one.choices for one in judged.closer.weights) == 900
+    assert sum(one.share for one in judged.closer.weights) == pytest.approx(1)
+    [several] = replayed(slates, load_policy(str(slates.module), "calm"), closely=True).judgements
+    assert set(several.closer.values) == {"snips", "ips", "clipped"}
+    assert "several" in several.closer.refused["dr"]
+    [plain] = replayed(booth, load_policy(str(booth.module), "calm")).judgements
+    assert plain.closer is None
+
+
+def test_weights_are_told_in_bins_each_twice_as_wide():
+    found = spread(np.array([0.0, 0.0, 0.05, 0.5, 0.6, 3.0]))
+    assert [one.upto for one in found] == [0.0, 0.0625, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0]
+    assert [one.choices for one in found] == [2, 1, 0, 0, 1, 1, 0, 1]
+    assert found[-1].share == pytest.approx(3 / 4.15)
+    assert [one.choices for one in spread(np.zeros(3))] == [3, 0]

@@ -227,7 +227,7 @@ def test_unknown_stage_and_unknown_version_are_refused(registry: Registry):
     with pytest.raises(BadInput, match="'best' is not a stage: choose candidate, champion, rejected, retired"):
         registry.stage(published(registry, "a").version, "best", change())
     for ask in (registry.get, registry.folder, lambda version: registry.stage(version, "retired", change())):
-        with pytest.raises(NotFound, match="no version is called 'nobody': versions"):
+        with pytest.raises(NotFound, match="no version is called 'nobody': millrace status SYSTEM lists"):
             ask("nobody")
 
 
