@@ -34,7 +34,7 @@ from millrace.policy.cached import Cached
 from millrace.policy.interleave import Interleave
 from millrace.policy.pipeline import Pipeline
 from millrace.policy.sources import Arms, Factorized, Fresh, Itself, Trending
-from millrace.policy.stages import NoRepeats, Rules, Weigh
+from millrace.policy.stages import NoRepeats, Only, Rules, Weigh
 from millrace.policy.top import AtMost, Top
 from millrace.policy.wrappers import Canary, Experiment, Fallback, Pinned, Shadow
 from millrace.schema import Entity, Event, Private, Ref, Request, Shown
@@ -43,6 +43,7 @@ from millrace.training.declare import NotWorse, Retrain
 from millrace.types import Array
 
 if TYPE_CHECKING:
+    from millrace.experiments.compared import Compared as Compared
     from millrace.experiments.metrics import Count as Count
     from millrace.experiments.metrics import Mean as Mean
     from millrace.experiments.metrics import Proportion as Proportion
@@ -51,12 +52,18 @@ if TYPE_CHECKING:
     from millrace.experiments.metrics import Retention as Retention
     from millrace.experiments.non_inferior import NonInferior as NonInferior
     from millrace.experiments.scorecard import Scorecard as Scorecard
+    from millrace.experiments.ways import Bootstrap as Bootstrap
+    from millrace.experiments.ways import Clustered as Clustered
+    from millrace.experiments.ways import Permutation as Permutation
+    from millrace.experiments.ways import Stratified as Stratified
 
 __version__ = VERSION
 
 # What brings SciPy with it is imported when it is named, and not by `*`: who declares no scorecard does not wait for that.
 _ON_USE = {
     **dict.fromkeys(("Count", "Mean", "Proportion", "Quantile", "Ratio", "Retention"), "millrace.experiments.metrics"),
+    **dict.fromkeys(("Bootstrap", "Clustered", "Permutation", "Stratified"), "millrace.experiments.ways"),
+    "Compared": "millrace.experiments.compared",
     "NonInferior": "millrace.experiments.non_inferior",
     "Scorecard": "millrace.experiments.scorecard",
 }
@@ -105,6 +112,7 @@ __all__ = [
     "NoRepeats",
     "NormalBelief",
     "NotWorse",
+    "Only",
     "Onnx",
     "Pairs",
     "Perceptron",

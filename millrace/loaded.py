@@ -113,7 +113,7 @@ class Loaded:
         reads = [read for card in cards for read in reads_of(card)]
         wanted: list[type] = [read.stream for read in reads if read.stream is not None]
         with suppress(DeclarationError):  # the checks say which feature cannot be read
-            wanted += plan(self.system.request, None, [read.of for read in reads if read.kind == "feature"]).streams
+            wanted += plan(self.system.request, None, [read.of for read in reads if read.kind in ("feature", "label")]).streams
         return wanted
 
     @cached_property

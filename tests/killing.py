@@ -85,6 +85,11 @@ class Killers:
         assert how in ("killed", "finished"), how
         return int(more[0]) if how == "finished" else None
 
+    def killed(self, *words: object) -> None:
+        """Work until killed."""
+        how, *_ = self.ask(*words)
+        assert how == "killed", f"{' '.join(map(str, words))}: {how} instead of being killed, see its traceback"
+
 
 @contextmanager
 def killers(module: str) -> Iterator[Killers]:

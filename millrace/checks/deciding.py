@@ -18,7 +18,7 @@ from millrace.policy.cached import Cached
 from millrace.policy.choosing import Chooser
 from millrace.policy.interleave import Interleave
 from millrace.policy.sources import Arms, Factorized, Fresh, Itself, Source, Trending
-from millrace.policy.stages import NoRepeats, Rules, Score, Weigh
+from millrace.policy.stages import NoRepeats, Only, Rules, Score, Weigh
 from millrace.policy.top import Top
 from millrace.policy.wrappers import Canary, Experiment, Pinned, Shadow
 from millrace.schema import Field, field_names
@@ -131,8 +131,11 @@ def _arms_belong_to_what_is_asked(loaded: Loaded) -> Iterator[Problem]:
             yield one, f"{one.having.column} can never equal {one.of.column}: name two fields that refer to the same class"
 
 
-def _no_repeats_of_the_candidate(loaded: Loaded) -> Iterator[Problem]:
+def _left_out_are_candidates(loaded: Loaded) -> Iterator[Problem]:
     candidate = loaded.system.candidate
+    for one in loaded.of(Only):
+        if candidate is None:
+            yield one, f"it leaves out candidates, but {chosen(loaded)}: let a model or Rules(...) score it, and Act(...) refuse it"
     for one in loaded.of(NoRepeats):
         if one.of is not candidate:
             remedy = f"write NoRepeats({one.by.column}, {candidate.__name__})" if candidate is not None else "leave it out"
@@ -152,10 +155,11 @@ def _act_has_a_score(loaded: Loaded) -> Iterator[Problem]:
 
 
 def _rules_go_by_numbers(loaded: Loaded) -> Iterator[Problem]:
-    for one in loaded.of(Rules):
+    for one in (*loaded.of(Rules), *loaded.of(Only)):
         what = one.by.value if isinstance(one.by, Aggregate) and one.by.is_value else one.by
         if isinstance(what, Field) and what.kind in ("text", "bytes"):
-            yield one, f"{what.column} is {what.kind}, and Rules(...) scores by a number: pass an aggregate, or a @feature function of it"
+            does = "Rules(...) scores by a number" if isinstance(one, Rules) else "Only(...) asks what is true, or a number above 0"
+            yield one, f"{what.column} is {what.kind}, and {does}: pass an aggregate, or a @feature function of it"
 
 
 def _weighed_outcomes_are_predicted(loaded: Loaded) -> Iterator[Problem]:
@@ -190,7 +194,7 @@ RULES: tuple[Rule, ...] = (
     _cached_answers_say_which_versions_gave_them,
     _interleaved_arms_only_rank,
     _arms_belong_to_what_is_asked,
-    _no_repeats_of_the_candidate,
+    _left_out_are_candidates,
     _act_has_one_candidate,
     _act_has_a_score,
     _rules_go_by_numbers,

@@ -36,6 +36,7 @@ def _scorecards_can_be_read(loaded: Loaded) -> Iterator[Problem]:
     for one in loaded.of(Experiment):
         if one.scorecard is None:
             continue
+        from millrace.experiments.by_slots import over_slots
         from millrace.experiments.reads import on_log  # what they stand on is slow to import
         from millrace.experiments.scorecard import Scorecard
 
@@ -43,7 +44,11 @@ def _scorecards_can_be_read(loaded: Loaded) -> Iterator[Problem]:
             yield one, f"scorecard={brief(one.scorecard)} is none: write Scorecard(Mean(...), guardrails=[...])"
             continue
         try:
-            reads = on_log(one.scorecard)[1]
+            card, reads = on_log(one.scorecard)
+            if isinstance(one.unit, TimeSlot):
+                over_slots(card, one.unit.every, one.unit.washout)
+                if card.segments:
+                    raise DeclarationError("segments= tells units apart, and in a slot of time there are many: leave it out")
             for read in reads:
                 _check(loaded, one, read)
         except DeclarationError as error:
@@ -65,7 +70,7 @@ def _check(loaded: Loaded, experiment: Experiment, read: Read) -> None:
         unit_way(read.stream, system.request, field)
     if read.kind == "events" and not isinstance(read.of, type) and kind_of(read.of) not in _NUMBERS:
         raise DeclarationError(f"{read.of.column} is {kind_of(read.of)}: metrics are of numbers, so compare it with something")
-    if read.kind == "feature":
+    if read.kind in ("feature", "label"):
         plan(system.request, None, [read.of])
     if read.kind == "head" and system.candidate is not None:
         named = loaded.names.get(id(read.of), brief(read.of))

@@ -55,11 +55,12 @@ def _field(field: Field) -> str:
 
 
 def _models(loaded: Loaded) -> Table | None:
-    rows = table("Models", "name", "learner", "predicts", "from", "features", numbers=("features",))
+    rows = table("Models", "name", "learner", "predicts", "from", "kept up", "features", numbers=("features",))
     for name, model in loaded.models.items():
         heads = "\n".join(f"{named(loaded, one)}: {one.column}" if named(loaded, one) else one.column for one in model.outcomes)
         examples = spelt(loaded, model.examples) + (", with their place" if model.position else "")
-        rows.add_row(name, spelt(loaded, model.learner), heads, examples, number(len(model.features)))
+        kept_up = f"updates every {model.updates}" if model.updates is not None else "by training"
+        rows.add_row(name, spelt(loaded, model.learner), heads, examples, kept_up, number(len(model.features)))
     return rows if rows.row_count else None
 
 

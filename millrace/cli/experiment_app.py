@@ -7,14 +7,12 @@ from typing import Annotated
 
 import typer
 
-System = Annotated[str, typer.Argument(help="The module that declares the system: a file (feed.py) or an import path (shop.feed).")]
+from millrace.cli.arguments import HOME, System, Where, Why
+
 Name = Annotated[str, typer.Option("--experiment", "-e", help="Which experiment, where the system has several.")]
-Where = Annotated[Path, typer.Option("--home", help="The folder that keeps its log, models and snapshots.", envvar="MILLRACE_HOME")]
-Why = Annotated[str, typer.Option(help="For the audit.")]
 Effect = Annotated[
     str, typer.Option(help="The effect worth finding, of the primary metric: 2% of the control's value, or in the metric's unit.")
 ]
-HOME = Path(".millrace")
 
 app = typer.Typer(no_args_is_help=True, help="Plan an experiment from the log, put it on record, read it, and decide.")
 
@@ -57,13 +55,15 @@ def start(
 def status(
     system: System,
     page: Annotated[Path | None, typer.Option(help="Write a page with plots: an HTML file.", dir_okay=False)] = None,
+    full: Annotated[bool, typer.Option("--full", help="Print the effect in every segment and at every exposure age too.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     experiment: Name = "",
     home: Where = HOME,
 ) -> None:
     """Read it by the rule that was planned, and put on record that somebody looked."""
     from millrace.cli.experimenting import status as work
 
-    work(system, home, experiment, page)
+    work(system, home, experiment, page, full=full, json=json)
 
 
 @app.command()

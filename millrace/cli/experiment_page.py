@@ -7,18 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from millrace.cli.closer_plots import closer_plots
+from millrace.cli.experiment_told import between, told
+from millrace.cli.plots import ALARM, GOOD, OURS, THEIRS, html, rendered, styled
 from millrace.cli.printing import number, when
+from millrace.experiments.closer_told import lines
 from millrace.experiments.comparison import AT_ONE_LOOK, Comparison
 from millrace.experiments.readout import Finding
+from millrace.operate.reading_interleaved import InterleavedReader
 from millrace.operate.reading_out import Reader, Reading
 from millrace.stores.experiments import Course
 from millrace.types import moment
 
-_INK, _OURS, _SOFT, _GOOD, _BAD = "#1f2933", "#0b7285", "#868e96", "#2b8a3e", "#c92a2a"
-_COLOURS = {"better": _GOOD, "no worse": _GOOD, "worse": _BAD, "nothing": _SOFT, "unread": _SOFT}
+_COLOURS = {"better": GOOD, "no worse": GOOD, "worse": ALARM, "nothing": THEIRS, "unread": THEIRS}
 
 
-def experiment_page(name: str, reader: Reader, seen: Reading, course: Course | None, told: Sequence[str]) -> str:
+def experiment_page(name: str, reader: Reader | InterleavedReader, seen: Reading, course: Course | None) -> str:
     """Return the page as HTML.
 
     Args:
@@ -26,17 +30,15 @@ def experiment_page(name: str, reader: Reader, seen: Reading, course: Course | N
         reader: What reads it.
         seen: How it stands.
         course: What is on record of it.
-        told: The same in words.
     """
-    from jinja2 import Environment, PackageLoader, select_autoescape
-    from plotly.offline import get_plotlyjs
-
-    environment = Environment(loader=PackageLoader("millrace.cli"), autoescape=select_autoescape(default=True))
-    plots = [_forest(seen), *_course(reader.card.primary.name, reader.course(seen.at))]
-    shown = [plot.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False}) for plot in plots if plot is not None]
-    return environment.get_template("experiment.template").render(
-        name=name, course=course, told=told, at=when(seen.at), shares=seen.found.shares, balance=seen.balance, number=number,
-        plots=shown, plotly=get_plotlyjs(),
+    plots = [_forest(seen), *_course(reader.primary, reader.course(seen.at))]
+    near = [
+        {"arm": one.arm, "metric": one.metric, "lines": lines(one), "plots": [html(plot) for plot in closer_plots(one)]}
+        for one in seen.closer.values()
+    ]
+    return rendered(
+        "experiment.template", [plot for plot in plots if plot is not None], name=name, course=course, told=told(seen, course),
+        at=when(seen.at), between=between(seen), shares=seen.found.shares, balance=seen.balance, number=number, closer=near,
     )  # fmt: skip
 
 
@@ -62,10 +64,10 @@ def _forest(seen: Reading) -> Any:
             mode="markers",
             marker={"size": 12 if one.role == "primary" else 9, "color": _COLOURS[one.shown]},
         )
-    figure.add_vline(x=0, line={"color": _SOFT, "width": 1.2})
+    figure.add_vline(x=0, line={"color": THEIRS, "width": 1.2})
     figure.update_xaxes(title="relative difference from the control", tickformat="+.0%")
     figure.update_yaxes(autorange="reversed", type="category")
-    return _styled(figure, "What was shown of each metric, with its interval", 150 + 42 * len(drawn))
+    return styled(figure, "What was shown of each metric, with its interval", 150 + 42 * len(drawn))
 
 
 def _named(one: Finding, several: bool) -> str:
@@ -89,21 +91,8 @@ def _cumulative(primary: str, arm: str, readings: Sequence[Reading]) -> Any:
     figure = go.Figure()
     high, low = [found.high for _, found in points], [found.low for _, found in points]
     figure.add_scatter(x=[*days, *days[::-1]], y=[*high, *low[::-1]], fill="toself", fillcolor="rgba(11,114,133,0.15)", line={"width": 0})
-    figure.add_scatter(x=days, y=[found.difference for _, found in points], mode="lines+markers", line={"color": _OURS, "width": 2.5})
-    figure.add_hline(y=0, line={"color": _SOFT, "width": 1.2})
+    figure.add_scatter(x=days, y=[found.difference for _, found in points], mode="lines+markers", line={"color": OURS, "width": 2.5})
+    figure.add_hline(y=0, line={"color": THEIRS, "width": 1.2})
     figure.update_yaxes(title=f"difference in {primary}")
     allows = "right at one look only" if points[-1][1].controls == AT_ONE_LOOK else "that allows for looks"
-    return _styled(figure, f"{arm}: the difference so far, with an interval {allows}", 400)
-
-
-def _styled(figure: Any, title: str, height: int) -> Any:
-    figure.update_layout(
-        title={"text": title, "font": {"size": 16, "color": _INK}},
-        height=height,
-        template="plotly_white",
-        showlegend=False,
-        margin={"l": 60, "r": 24, "t": 54, "b": 46},
-        font={"color": _INK},
-    )
-    figure.update_yaxes(automargin=True)
-    return figure
+    return styled(figure, f"{arm}: the difference so far, with an interval {allows}", 400)

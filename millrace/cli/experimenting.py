@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from millrace.cli.as_json import in_json
+from millrace.cli.experiment_told import closer_table, headline, in_full, scorecard, told
 from millrace.cli.opening import Desk, reading
-from millrace.cli.printing import console, number, table, when
+from millrace.cli.printing import console, number, table
 from millrace.errors import BadInput, NotFound
-from millrace.experiments.balance import Balance
-from millrace.experiments.verdict import difference
-from millrace.operate.exposures import experiment_of
+from millrace.operate.by_rule import check_rule
 from millrace.operate.planning_ahead import Ahead, ahead
+from millrace.operate.reading_interleaved import compared_of, reader_of
 from millrace.operate.reading_out import RULES, Reader, Reading
+from millrace.policy.interleave import Interleave
 from millrace.policy.wrappers import Experiment
 from millrace.serve.clock import wall
 from millrace.stores.audit import Change
@@ -37,7 +39,7 @@ def plan(system: str, folder: Path, name: str, effect: str, power: float, over: 
         BadInput: The effect or the power is none.
     """
     with reading(system, folder) as desk:
-        named, experiment = experiment_of(desk.loaded, name)
+        named, experiment = compared_of(desk.loaded, name)
         found = _ahead(desk, experiment, power, over)
     out = console()
     out.print(_curve(named, found))
@@ -60,8 +62,10 @@ def start(
     if not hypothesis.strip():
         raise BadInput("say what is expected, and why: --hypothesis", field="hypothesis")
     with reading(system, folder) as desk:
-        named, experiment = experiment_of(desk.loaded, name)
-        reader = Reader(desk.loaded, desk.home, desk.history, experiment, None)
+        named, experiment = compared_of(desk.loaded, name)
+        reader = reader_of(desk.loaded, desk.home, desk.history, experiment, None)
+        if isinstance(reader, Reader):
+            check_rule(reader.card, RULES[rule])
         wanted: float | None = None
         if effect:
             found = _ahead(desk, experiment, power, over)
@@ -69,16 +73,15 @@ def start(
             units = units or _needed(found, wanted, rule)
         if units < 1:
             raise BadInput("say after how many units it is to end, --units, or which effect is worth finding, --effect", field="units")
-        drawn = experiment.assignment
         course = desk.home.experiments.start(
             desk.loaded.name,
             named,
             Registered(
                 hypothesis=hypothesis,
-                primary=reader.card.primary.name,
-                arms=list(drawn.arms),
-                shares=list(drawn.shares),
-                confidence=reader.card.confidence,
+                primary=reader.primary,
+                arms=list(reader.arms),
+                shares=list(reader.shares),
+                confidence=reader.confidence,
                 rule=rule,
                 planned=units,
                 effect=wanted,
@@ -92,30 +95,49 @@ def start(
 _RULES = {"anytime": "at any time are allowed", "group": "in between are paid for", "fixed": "before its end decide nothing"}
 
 
-def status(system: str, folder: Path, name: str, page: Path | None) -> None:
+def status(system: str, folder: Path, name: str, page: Path | None, *, full: bool = False, json: bool = False) -> None:
     """Print how an experiment stands, and put on record that somebody looked.
+
+    Args:
+        system: Its module.
+        folder: Its home.
+        name: The experiment.
+        page: Where a page with plots is written, if one is.
+        full: Print the effect in every segment and at every age too.
+        json: Print one JSON object instead.
 
     Raises:
         NotFound: There is no experiment or no scorecard, or no unit is old enough.
     """
     with reading(system, folder) as desk:
-        named, experiment = experiment_of(desk.loaded, name)
+        named, experiment = compared_of(desk.loaded, name)
         course = desk.home.experiments.course(desk.loaded.name, named)
-        reader = Reader(desk.loaded, desk.home, desk.history, experiment, course)
-        seen = reader.read(wall() if course is None or course.ended is None else course.ended)
-        out = console()
-        for line in _headline(named, course):
-            out.print(line)
-        out.print(_scorecard(seen))
-        for line in told(seen, course):
-            out.print(line)
+        reader = reader_of(desk.loaded, desk.home, desk.history, experiment, course)
+        seen = reader.read(wall() if course is None or course.ended is None else course.ended, closer=True)
+        if json:
+            print(in_json({"experiment": named, "course": course, **seen._asdict()}))
+        else:
+            _print(named, seen, course, full=full)
         if course is not None and course.ended is None:
             _noted(desk, named, course, seen)
         if page is not None:
             from millrace.cli.experiment_page import experiment_page
 
-            page.write_text(experiment_page(named, reader, seen, course, told(seen, course)), encoding="utf-8")
-            out.print(f"written to {page}")
+            page.write_text(experiment_page(named, reader, seen, course), encoding="utf-8")
+            console(to_errors=json).print(f"written to {page}")
+
+
+def _print(name: str, seen: Reading, course: Course | None, *, full: bool) -> None:
+    out = console()
+    for line in headline(name, course):
+        out.print(line)
+    out.print(scorecard(seen))
+    for line in told(seen, course):
+        out.print(line)
+    for one in seen.closer.values():
+        out.print()
+        for rows in (closer_table(one), *(in_full(one) if full else ())):
+            out.print(rows)
 
 
 def stop(system: str, folder: Path, name: str, why: str, keep: str) -> None:
@@ -126,10 +148,12 @@ def stop(system: str, folder: Path, name: str, why: str, keep: str) -> None:
         BadInput: There is no such arm, or no reason.
     """
     with reading(system, folder) as desk:
-        named, experiment = experiment_of(desk.loaded, name)
+        named, experiment = compared_of(desk.loaded, name)
+        if keep and isinstance(experiment, Interleave):
+            raise BadInput(f"{named} merges its arms: to keep one, let the system's policy be that arm alone", field="keep")
         course = desk.home.experiments.course(desk.loaded.name, named)
         try:
-            seen = Reader(desk.loaded, desk.home, desk.history, experiment, course).read(wall())
+            seen = reader_of(desk.loaded, desk.home, desk.history, experiment, course).read(wall(), closer=True)
             verdict = {one.arm: {"decision": one.decision, "said": one.text} for one in seen.verdicts}
         except NotFound as nothing:
             seen, verdict = None, {"": {"decision": "unread", "said": str(nothing)}}
@@ -140,27 +164,9 @@ def stop(system: str, folder: Path, name: str, why: str, keep: str) -> None:
     out.print(f"{named} is over" + (f"; within seconds everyone gets {keep}" if keep else "; its arms go on as declared"))
 
 
-def told(seen: Reading, course: Course | None) -> list[str]:
-    """Return in plain words what was shown and what was not, and how the plan was kept."""
-    lines = [one.text for one in seen.verdicts]
-    shares = seen.found.shares
-    if shares is not None:
-        spread = ", ".join(f"{arm} {number(count)}" for arm, count in shares.units.items())
-        lines.append(f"Units: {spread}; shares {'are NOT' if shares.is_mismatch else 'are'} as planned (p = {shares.p_value:.2g}).")
-    lines += [f"Beforehand {_unlike(arm, one)}" for arm, all_ in seen.balance.items() for one in all_ if not one.is_alike]
-    if seen.waiting:
-        lines.append(f"{number(seen.waiting)} units more were exposed and are too young to be read.")
-    if course is not None:
-        looks = len(course.looks) + (course.ended is None)
-        lines.append(f"This is look {looks} by the rule {course.plan.rule}, planned for {number(course.plan.planned)} units.")
-    return lines
-
-
-def _unlike(arm: str, one: Balance) -> str:
-    return f"{arm} differed from the control in {one.covariate} by {one.standardised:+.2f} standard deviations."
-
-
-def _ahead(desk: Desk, experiment: Experiment, power: float, over: str) -> Ahead:
+def _ahead(desk: Desk, experiment: Experiment | Interleave, power: float, over: str) -> Ahead:
+    if isinstance(experiment, Interleave):
+        raise BadInput("what an interleaving finds is not planned by the variance of units in arms: say --units", field="effect")
     return ahead(desk.loaded, desk.home.log, desk.history, experiment, desk.home.log.last_known + 1, over, power)
 
 
@@ -208,34 +214,11 @@ def _curve(name: str, found: Ahead) -> Table:
     return rows
 
 
-def _headline(name: str, course: Course | None) -> list[str]:
-    if course is None:
-        return [f"{name} is not on record: millrace experiment start says what is expected, before anything is seen"]
-    ended = f", ended {when(course.ended)}" + (f", everyone gets {course.keep}" if course.keep else "") if course.ended else ""
-    return [f"{name}, since {when(course.began)}{ended}: {course.plan.hypothesis}"]
-
-
-def _scorecard(seen: Reading) -> Table:
-    control = f"{seen.found.control} (control)"
-    rows = table(
-        f"As of {when(seen.at)}", "metric", "arm", control, "treatment", "difference", "p", "shown", numbers=(control, "treatment", "p")
-    )
-    for one in seen.found.findings:
-        found = one.comparison
-        figures = ["–"] * 4
-        if found is not None:
-            figures = [number(found.control.value), number(found.treatment.value), difference(found), _p(found.p_value)]
-        rows.add_row(f"{one.metric} ({one.role})", one.arm, *figures, one.shown)
-    return rows
-
-
-def _p(value: float) -> str:
-    return "<0.0001" if value < 1e-4 else f"{value:.4f}"
-
-
 def _noted(desk: Desk, name: str, course: Course, seen: Reading) -> None:
     """Put a look on record, if there is anything new in it."""
     looks = {key: msgspec.to_builtins(one) for key, one in seen.looks.items()}
     if looks and (not course.looks or course.looks[-1]["looks"] != looks):
         decided = {one.arm: one.decision for one in seen.verdicts}
-        desk.home.experiments.look(desk.loaded.name, name, {"looks": looks, "decided": decided}, Change(wall(), _WHO, "looked"))
+        units = dict(seen.found.shares.units) if seen.found.shares is not None else {}
+        found = {"looks": looks, "decided": decided, "units": units}
+        desk.home.experiments.look(desk.loaded.name, name, found, Change(wall(), _WHO, "looked"))

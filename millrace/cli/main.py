@@ -9,8 +9,11 @@ from typing import Annotated
 import typer
 
 from millrace.about import VERSION
+from millrace.cli.arguments import HOME, Release, System, Where
 from millrace.cli.demonstrating import demo
 from millrace.cli.experiment_app import app as experiment
+from millrace.cli.keys_app import app as keys
+from millrace.cli.models_app import app as models
 from millrace.cli.rollout_app import app as rollout
 from millrace.errors import MillraceError
 
@@ -23,10 +26,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-System = Annotated[str, typer.Argument(help="The module that declares the system: a file (feed.py) or an import path (shop.feed).")]
-Where = Annotated[Path, typer.Option("--home", help="The folder that keeps its log, models and snapshots.", envvar="MILLRACE_HOME")]
-HOME = Path(".millrace")
 
 BEGIN, LEARN, RUN, LOOK = "Begin", "Learn", "Run", "Look"
 
@@ -120,9 +119,14 @@ def serve(
         str, typer.Option(help="Publish the online view to a Redis for other processes: redis://host:6379/0.", envvar="MILLRACE_ONLINE")
     ] = "",
     workers: Annotated[int, typer.Option(help="How many processes answer.", min=1, max=256)] = 1,
-    replica: Annotated[bool, typer.Option("--replica", help="Decide on the view in --online, and leave the log to --owner.")] = False,
+    replica: Annotated[
+        bool, typer.Option("--replica", help="Decide on the view in --online; follow the releases and leave the log to --owner.")
+    ] = False,
     owner: Annotated[str, typer.Option(help="The server that owns the log, for a replica: http://host:8000.")] = "",
     token_file: Annotated[Path | None, typer.Option(help="Holds the secret that the owner of the log and its replicas share.")] = None,
+    largest_body: Annotated[
+        str, typer.Option(help="How large the body of a request may be, with its unit: 500kB, 64MiB; more is refused with 413.")
+    ] = "16MiB",
     tls_certificate: Annotated[Path | None, typer.Option(help="A PEM file to speak TLS with: the certificate, then its chain.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The PEM file of its private key.")] = None,
     traces: Annotated[
@@ -133,15 +137,27 @@ def serve(
     home: Where = HOME,
 ) -> None:
     """Serve the system over HTTP: decide, events, outcomes, explanations, metrics."""
-    from millrace.cli import serving as work
+    from millrace.cli.front import Front
     from millrace.cli.watching import Watching
     from millrace.serve.app import tls_of
+    from millrace.types import octets
 
-    how = {"token_file": token_file, "tls": tls_of(tls_certificate, tls_key), "watch": Watching(traces, log_format, log_decisions)}
+    front = Front(
+        host=host,
+        port=port,
+        token_file=str(token_file or ""),
+        tls=tls_of(tls_certificate, tls_key),
+        watch=Watching(traces, log_format, log_decisions),
+        largest_body=octets(largest_body),
+    )
     if replica or owner:
-        work.serve_replica(system, home, host, port, online=online, owner=owner, workers=workers, **how)
+        from millrace.cli.replicas import replica as replicate
+
+        replicate(system, home, front, online=online, owner=owner, workers=workers)
     else:
-        work.serve(system, home, host, port, operate=operate, online=online, workers=workers, **how)
+        from millrace.cli.serving import serve as work
+
+        work(system, home, front, operate=operate, online=online, workers=workers)
 
 
 @app.command(rich_help_panel=RUN)
@@ -178,6 +194,7 @@ def replay(
     interval: Annotated[str, typer.Option(help="student, normal, bootstrap or studentised.")] = "student",
     confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
     release: Annotated[str, typer.Option(help="The release whose versions it has; by default those that served each decision.")] = "",
+    page: Annotated[Path | None, typer.Option(help="Also write a page: every estimator, and how the weights lie.", dir_okay=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     home: Where = HOME,
 ) -> None:
@@ -186,7 +203,7 @@ def replay(
     from millrace.evaluation.judging import Judging
 
     how = Judging(interval=interval, confidence=confidence)  # type: ignore[arg-type]
-    work(system, policy, home, since, until, most, estimator, how, release, as_json=as_json)
+    work(system, policy, home, since, until, most, estimator, how, release, page, as_json=as_json)
 
 
 @app.command(rich_help_panel=LOOK)
@@ -262,7 +279,7 @@ def verify(
 
 
 @app.command(rich_help_panel=RUN)
-def promote(system: System, release: Annotated[str, typer.Argument(help="The release, such as r0003-1f3a9c.")], home: Where = HOME) -> None:
+def promote(system: System, release: Release, home: Where = HOME) -> None:
     """Let a release serve everyone."""
     from millrace.cli.learn import promote as work
 
@@ -279,96 +296,8 @@ def rollback(system: System, home: Where = HOME) -> None:
 
 app.add_typer(rollout, name="rollout", rich_help_panel=RUN)
 app.add_typer(experiment, name="experiment", rich_help_panel=RUN)
-
-
-keys = typer.Typer(
-    no_args_is_help=True, help="Say who may ask the servers of a folder, for what; with no key made, anybody on the machine may."
-)
 app.add_typer(keys, name="keys", rich_help_panel=RUN)
-
-
-@keys.command("add")
-def keys_add(
-    name: Annotated[str, typer.Argument(help="Whose it is, or what for: the audit names it.")],
-    role: Annotated[
-        str, typer.Option(help="viewer (look), operator (decide, report events), approver (change what serves), admin (all).")
-    ] = "operator",
-    system: Annotated[list[str], typer.Option("--system", "-s", help="The system it is good for, by name; by default all.")] = [],  # noqa: B006
-    rate: Annotated[float | None, typer.Option(help="How many requests per second it may make; by default any number.")] = None,
-    expires: Annotated[str, typer.Option(help="How long it is good: 90d; by default for ever.")] = "",
-    why: Annotated[str, typer.Option(help="For the audit.")] = "made by hand",
-    home: Where = HOME,
-) -> None:
-    """Make a key and print it, this once: it is not kept."""
-    from millrace.cli.keys import add as work
-
-    work(home, name, role, system, rate, expires, why)
-
-
-@keys.command("list")
-def keys_list(home: Where = HOME) -> None:
-    """List the keys, those revoked too."""
-    from millrace.cli.keys import show as work
-
-    work(home)
-
-
-@keys.command("revoke")
-def keys_revoke(
-    name: Annotated[str, typer.Argument(help="The name of the key.")],
-    why: Annotated[str, typer.Option(help="For the audit.")] = "revoked by hand",
-    home: Where = HOME,
-) -> None:
-    """Make a key useless; running servers know within seconds."""
-    from millrace.cli.keys import revoke as work
-
-    work(home, name, why)
-
-
-models = typer.Typer(no_args_is_help=True, help="Look at the versions of a system's models.")
 app.add_typer(models, name="models", rich_help_panel=LOOK)
-
-
-@models.command("retire")
-def models_retire(
-    system: System,
-    version: Annotated[str, typer.Argument(help="The version, such as ranker-0003-1f3a9c02.")],
-    sunset: Annotated[str, typer.Option(help="Until when it is promised: 2026-12-31.")],
-    why: Annotated[str, typer.Option(help="For the audit.")] = "retired by hand",
-    home: Where = HOME,
-) -> None:
-    """Announce the end of a version: servers tell whoever asks it, and after that day it may be deleted."""
-    from millrace.cli.models_end import retire as work
-
-    work(system, version, sunset, why, home)
-
-
-@models.command("delete")
-def models_delete(
-    system: System,
-    version: Annotated[str, typer.Argument(help="The version, such as ranker-0003-1f3a9c02.")],
-    force_with_lineage: Annotated[
-        bool, typer.Option("--force-with-lineage", help="Although decisions in the log were made with it; its record says how to train it.")
-    ] = False,
-    why: Annotated[str, typer.Option(help="For the audit.")] = "deleted by hand",
-    home: Where = HOME,
-) -> None:
-    """Delete the files of a version whose end has come; its record stays."""
-    from millrace.cli.models_end import delete as work
-
-    work(system, version, why, home, with_lineage=force_with_lineage)
-
-
-@models.command("size")
-def models_size(
-    system: System,
-    page: Annotated[Path | None, typer.Option(help="Also write it as a page with a plot: models.html.", dir_okay=False)] = None,
-    home: Where = HOME,
-) -> None:
-    """Print what each version is worth on the latest decisions whose outcomes are known, its bytes, and how long scoring takes."""
-    from millrace.cli.models_size import models_size as work
-
-    work(system, home, page)
 
 
 @app.command(rich_help_panel=RUN)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from millrace.cli.model_sizes import MANY, Sized, interval
+from millrace.cli.plots import CHAMPION, rendered, styled
 from millrace.cli.printing import number
 
-_INK, _CHAMPION = "#1f2933", "#e8a33d"
 _COLOURS = ("#0b7285", "#c92a2a", "#5f3dc4", "#2b8a3e", "#a61e4d", "#495057")
 
 
@@ -22,17 +22,12 @@ def models_page(system: str, found: list[Sized]) -> str:
         system: The system's name.
         found: The versions, those of one outcome together.
     """
-    from jinja2 import Environment, PackageLoader, select_autoescape
-    from plotly.offline import get_plotlyjs
-
-    environment = Environment(loader=PackageLoader("millrace.cli"), autoescape=select_autoescape())
     plots = [_plot(outcome, list(alike)) for outcome, alike in groupby(found, key=lambda one: one.outcome)]
     rows = [(one, interval(one.accuracy)) for one in found]
-    template = environment.get_template("models.html")
-    return template.render(system=system, rows=rows, many=MANY, number=number, plots=plots, plotly=get_plotlyjs())
+    return rendered("models.html", plots, system=system, rows=rows, many=MANY, number=number)
 
 
-def _plot(outcome: str, found: list[Sized]) -> str:
+def _plot(outcome: str, found: list[Sized]) -> Any:
     """Return one outcome's plot: a point per version, as large as its files, ringed if it serves, hollow if it saw some rows."""
     from plotly import graph_objects as go
 
@@ -52,20 +47,13 @@ def _plot(outcome: str, found: list[Sized]) -> str:
                 "size": [6 + 4 * np.log10(1 + one.bytes / 1000) for one in versions],
                 "symbol": ["circle-open" if one.seen else "circle" for one in versions],
                 "color": _COLOURS[place % len(_COLOURS)],
-                "line": {"width": [3 if one.stage == "champion" else 0 for one in versions], "color": _CHAMPION},
+                "line": {"width": [3 if one.stage == "champion" else 0 for one in versions], "color": CHAMPION},
             },
         )
     figure.update_xaxes(title=f"milliseconds for {MANY} rows, one thread", type="log")
     figure.update_yaxes(title=escape(f"{found[0].accuracy.metric} of {outcome}, with its 95 % interval"))
-    figure.update_layout(
-        template="plotly_white",
-        height=440,
-        font={"family": "system-ui, sans-serif", "color": _INK, "size": 13},
-        margin={"l": 70, "r": 30, "t": 30, "b": 50},
-        showlegend=True,
-        legend={"orientation": "h", "y": -0.2},
-    )
-    return figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False, "responsive": True})
+    styled(figure, "", 440)
+    return figure.update_layout(showlegend=True, legend={"orientation": "h", "y": -0.2})
 
 
 def _spread(versions: list[Sized]) -> dict[str, Any]:

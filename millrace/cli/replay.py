@@ -7,8 +7,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-import msgspec
-
+from millrace.cli.as_json import in_json
 from millrace.cli.opening import Desk, reading
 from millrace.cli.printing import console, number, progress, table, when
 from millrace.errors import BadInput
@@ -24,7 +23,18 @@ from millrace.types import EVER, instant
 
 
 def replay_policy(
-    system: str, policy: str, folder: Path, since: str, until: str, most: int, estimator: str, how: Judging, release: str, *, as_json: bool
+    system: str,
+    policy: str,
+    folder: Path,
+    since: str,
+    until: str,
+    most: int,
+    estimator: str,
+    how: Judging,
+    release: str,
+    page: Path | None = None,
+    *,
+    as_json: bool,
 ) -> None:
     """Print what another policy would have earned on the decisions that were logged.
 
@@ -35,9 +45,10 @@ def replay_policy(
         since: Decisions asked from this instant on, such as 2026-03-01T12:00:00Z; "" is from the first.
         until: Decisions asked before this instant; "" is all.
         most: At most so many decisions, the latest.
-        estimator: By which; one of `operate.replaying_value.ESTIMATORS`.
+        estimator: By which; one of `operate.replaying_estimators.ESTIMATORS`.
         how: The interval, and what is refused.
         release: Which release's versions it has; "" is those that served each decision.
+        page: Where a page of it is written; None writes none.
         as_json: Print one JSON object.
 
     Raises:
@@ -47,31 +58,48 @@ def replay_policy(
     """
     other = _other(system, policy)
     with reading(system, folder) as desk, closing(Home(folder, other, read_only=True)) as home:
-        versions = Versions(other, home.registry)
         begin = _instant("--since", since) if since else _unseen(desk, release) if release else EVER
         if release and begin < _unseen(desk, release):
             raise BadInput(
                 f"{release} learned from what was known until {when(_unseen(desk, release))}: judge it on decisions since", "since"
             )
         end = _instant("--until", until) if until else desk.home.log.last_known + 1
-        asked = Replaying(since=begin, until=end, most=most, estimator=estimator, how=how)
-
-        @cache
-        def has(of: str) -> Installed:
-            wanted = release or of
-            return installed(desk.home.releases.get(wanted) if wanted else None, versions)
-
-        with progress() as shown:
-            task = shown.add_task("asking again", total=None, said="")
-
-            def tell(done: int, total: int) -> None:
-                shown.update(task, completed=done, total=total, said=f"{done:,} of {total:,}")
-
-            found = replay(desk.loaded, desk.history, other, home.log, asked, has, versions.load, tell)
+        asked = Replaying(since=begin, until=end, most=most, estimator=estimator, how=how, closely=page is not None)
+        found = _replayed(desk, other, home, asked, release)
     if as_json:
-        print(msgspec.json.encode(found).decode())
+        print(in_json(found))
     else:
         _print(found, policy, estimator)
+    if page is not None:
+        from millrace.cli.replay_page import replay_page
+
+        page.write_text(replay_page(system, policy, found, told(found, policy)), encoding="utf-8")
+        if not as_json:
+            console().print(f"written to {page}")
+
+
+def _replayed(desk: Desk, other: Loaded, home: Home, asked: Replaying, release: str) -> Replayed:
+    """Ask the other policy again, with what served each decision, or with a release; a bar shows how far it is."""
+    versions = Versions(other, home.registry)
+
+    @cache
+    def has(of: str) -> Installed:
+        wanted = release or of
+        return installed(desk.home.releases.get(wanted) if wanted else None, versions)
+
+    @cache
+    def is_gone(of: str) -> bool:
+        wanted = release or of
+        needed = desk.home.releases.get(wanted).versions.items() if wanted else ()
+        return any(model in other.models and desk.home.registry.get(one).stage == "deleted" for model, one in needed)
+
+    with progress() as shown:
+        task = shown.add_task("asking again", total=None, said="")
+
+        def tell(done: int, total: int) -> None:
+            shown.update(task, completed=done, total=total, said=f"{done:,} of {total:,}")
+
+        return replay(desk.loaded, desk.history, other, home.log, asked, has, versions.load, tell, is_gone)
 
 
 def _other(system: str, policy: str) -> Loaded:
@@ -127,6 +155,11 @@ def told(found: Replayed, policy: str) -> list[str]:
     if found.unanswered:
         lines.append(
             f"It could not have answered {found.unanswered:,} decisions, which are left out: none of its models had a version then."
+        )
+    if found.deleted:
+        lines.append(
+            f"{found.deleted:,} decisions are left out: the files of a version that served then are deleted, as are those of beliefs "
+            "that were replaced long ago."
         )
     if found.unknown:
         lines.append(f"{found.unknown:,} decisions have no propensities and are left out.")

@@ -7,11 +7,7 @@ from typing import Annotated
 
 import typer
 
-System = Annotated[str, typer.Argument(help="The module that declares the system: a file (feed.py) or an import path (shop.feed).")]
-Release = Annotated[str, typer.Argument(help="The release, such as r0003-1f3a9c.")]
-Where = Annotated[Path, typer.Option("--home", help="The folder that keeps its log, models and snapshots.", envvar="MILLRACE_HOME")]
-Why = Annotated[str, typer.Option(help="For the audit.")]
-HOME = Path(".millrace")
+from millrace.cli.arguments import HOME, Release, System, Where, Why
 
 app = typer.Typer(no_args_is_help=True, help="Change what serves by hand: shadow, switch, withdraw, halt; and compare a shadow.")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from millrace.cli.plots import ALARM, OURS, rendered, styled
 from millrace.cli.printing import when
 from millrace.operate.shadowed import Comparison
 from millrace.types import DAY, moment
 
-_INK, _OURS, _THEIRS, _ALARM = "#1f2933", "#0b7285", "#868e96", "#c92a2a"
 _BINS = 20
 
 
@@ -21,15 +21,8 @@ def shadow_page(system: str, found: Comparison, told: Sequence[str]) -> str:
         found: The comparison.
         told: What it says in words.
     """
-    from jinja2 import Environment, PackageLoader, select_autoescape
-    from plotly.offline import get_plotlyjs
-
-    environment = Environment(loader=PackageLoader("millrace.cli"), autoescape=select_autoescape(default=True))
     plots = [_figures(found), _spread(found) if found.spread else _flips(found), *([_days(found)] if len(found.days) > 1 else [])]
-    shown = [plot.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False}) for plot in plots]
-    return environment.get_template("shadow.template").render(
-        system=system, found=found, told=told, since=when(found.since), until=when(found.until), plots=shown, plotly=get_plotlyjs()
-    )
+    return rendered("shadow.template", plots, system=system, found=found, told=told, since=when(found.since), until=when(found.until))
 
 
 def _figures(found: Comparison) -> Any:
@@ -44,21 +37,21 @@ def _figures(found: Comparison) -> Any:
         "arrayminus": [value - (one.low if one.low is not None else value) for one, value in zip(known.values(), values, strict=True)],
     }
     figure = go.Figure()
-    colours = [_ALARM if name in ("missed", "fell short") else _OURS for name in names]
+    colours = [ALARM if name in ("missed", "fell short") else OURS for name in names]
     figure.add_scatter(x=values, y=names, error_x=spread, mode="markers", marker={"size": 11, "color": colours})
     figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%")
     figure.update_yaxes(autorange="reversed")
-    return _styled(figure, "How much it agrees with what answered, with 95 % intervals by unit", 120 + 34 * len(names))
+    return styled(figure, "How much it agrees with what answered, with 95 % intervals by unit", 120 + 34 * len(names))
 
 
 def _spread(found: Comparison) -> Any:
     from plotly import graph_objects as go
 
     figure = go.Figure()
-    figure.add_histogram(x=found.spread, xbins={"start": 0, "end": 1.0001, "size": 1 / _BINS}, marker={"color": _OURS})
+    figure.add_histogram(x=found.spread, xbins={"start": 0, "end": 1.0001, "size": 1 / _BINS}, marker={"color": OURS})
     figure.update_xaxes(title="rank-biased overlap: 1 is the same ranking", range=[0, 1.05])
     figure.update_yaxes(title="decisions")
-    return _styled(figure, "Decision by decision", 320)
+    return styled(figure, "Decision by decision", 320)
 
 
 def _flips(found: Comparison) -> Any:
@@ -66,10 +59,10 @@ def _flips(found: Comparison) -> Any:
 
     figure = go.Figure()
     names = [f"{done} → {other or 'nothing'}" for done, other, _ in found.flips]
-    figure.add_bar(y=names, x=[times for _, _, times in found.flips], orientation="h", marker={"color": _OURS})
+    figure.add_bar(y=names, x=[times for _, _, times in found.flips], orientation="h", marker={"color": OURS})
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(title="decisions")
-    return _styled(figure, "What it would have done instead", 140 + 30 * max(len(names), 1))
+    return styled(figure, "What it would have done instead", 140 + 30 * max(len(names), 1))
 
 
 def _days(found: Comparison) -> Any:
@@ -77,20 +70,7 @@ def _days(found: Comparison) -> Any:
 
     figure = go.Figure()
     days = [f"{moment(day * DAY):%Y-%m-%d}" for day, _, _ in found.days]
-    figure.add_scatter(x=days, y=[share for _, share, _ in found.days], mode="lines+markers", line={"color": _OURS, "width": 2.5})
+    figure.add_scatter(x=days, y=[share for _, share, _ in found.days], mode="lines+markers", line={"color": OURS, "width": 2.5})
     figure.update_xaxes(type="category")
     figure.update_yaxes(range=[0, 1.05], title="agreement")
-    return _styled(figure, "Day by day", 300)
-
-
-def _styled(figure: Any, title: str, height: int) -> Any:
-    figure.update_layout(
-        title={"text": title, "font": {"size": 16, "color": _INK}},
-        height=height,
-        template="plotly_white",
-        showlegend=False,
-        margin={"l": 60, "r": 24, "t": 54, "b": 46},
-        font={"color": _INK},
-    )
-    figure.update_yaxes(automargin=True)
-    return figure
+    return styled(figure, "Day by day", 300)

@@ -7,8 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from millrace.cli.as_json import in_json
 from millrace.cli.finding import feature_called
 from millrace.cli.opening import Desk, reading
 from millrace.cli.printing import console, number, table
@@ -51,7 +50,7 @@ def explain_value(system: str, feature: str, keys: Sequence[str], at: str, folde
         chunks = desk.home.log.replay(known_until=watermark, streams=narrow.streams)
         found = behind(narrow, one.column, given, watermark, chunks)
         if as_json:
-            print(msgspec.json.encode(_plain(desk, feature, one.column, given, found)).decode())
+            print(in_json(_plain(desk, feature, one.column, given, found)))
         else:
             _print(desk, feature, given, found)
 

@@ -13,17 +13,17 @@ from pathlib import Path
 import msgspec
 from prometheus_client.multiprocess import mark_process_dead
 
+from millrace.cli.front import Front
 from millrace.cli.replicas import serve_replica, taking
-from millrace.cli.watching import UNWATCHED, Watching
 from millrace.loading import load
-from millrace.serve.app import BACKLOG, Tls, on_path, on_socket, run
+from millrace.serve.app import BACKLOG, on_path, on_socket, run
 from millrace.serve.engine import Engine
 from millrace.serve.following import FollowedView, Pulse
 from millrace.serve.handing import Owner
 from millrace.serve.home import Home
 from millrace.serve.http import create_app
 from millrace.serve.metrics import SHARED
-from millrace.serve.owning import records_app, token_of
+from millrace.serve.owning import records_app
 from millrace.serve.reaching import by_socket
 from millrace.serve.replica import Replica
 from millrace.serve.workers import PULSE, SOCKET, Workers, memory_folder, private_folder
@@ -35,11 +35,8 @@ class Post(msgspec.Struct, frozen=True):
     Attributes:
         system: The module.
         folder: The system's home.
-        closed: Whether callers need a key even if none was ever made.
+        front: What callers meet.
         workers: How many there are.
-        token_file: Holds what replicas show that hand in records; "" when none may.
-        tls: What they show their callers.
-        watch: How they are watched.
         private: The folder where its owner listens and says how the log stands.
         descriptor: The socket it listens on, which it inherits.
         is_again: Whether it takes the place of one that ended.
@@ -47,11 +44,8 @@ class Post(msgspec.Struct, frozen=True):
 
     system: str
     folder: str
-    closed: bool
+    front: Front
     workers: int
-    token_file: str
-    tls: Tls | None = None
-    watch: Watching = UNWATCHED
     private: str = ""
     descriptor: int = -1
     is_again: bool = False
@@ -92,15 +86,22 @@ def _command(post: Post) -> list[str]:
 def work(post: Post) -> None:
     """Serve as a worker until SIGTERM, or until its owner is gone."""
     threading.Thread(target=_end_with_owner, name="millrace-orphan", daemon=True).start()
-    loaded, private, token = load(post.system), Path(post.private), Path(post.token_file) if post.token_file else None
-    lines = post.watch.lines(loaded.name, [token_of(token)] if token is not None else [], f"worker {os.getpid()}")
+    loaded, private, front = load(post.system), Path(post.private), post.front
+    lines = front.watch.lines(loaded.name, [front.token], f"worker {os.getpid()}")
     with closing(Home(Path(post.folder), loaded, read_only=True)) as home:
         view = FollowedView(loaded, home, private / PULSE)
         replica = Replica(loaded, home, view, Owner(by_socket(str(private / SOCKET))), share=post.workers)
         lines.release = lambda: replica.standing.champion or ""
-        tracer, share = post.watch.tracer(loaded.name), 1 / post.workers
-        app = create_app(replica, closed=post.closed, share=share, is_again=post.is_again, lasting=True, tracer=tracer)
-        serve_replica(replica, taking(app, replica, home, token), on_socket(post.descriptor, post.tls))
+        app = create_app(
+            replica,
+            closed=front.is_open,
+            share=1 / post.workers,
+            is_again=post.is_again,
+            lasting=True,
+            tracer=front.watch.tracer(loaded.name),
+            most_bytes=front.largest_body,
+        )
+        serve_replica(replica, taking(app, replica, home, front.token), on_socket(post.descriptor, front.tls))
 
 
 def _end_with_owner() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -26,7 +27,7 @@ class Current(NamedTuple):
         halt: The halt it is under, if there is one.
         policy: The policy that answers.
         installed: What is installed under it.
-        names: The names of the wrappers made for it, by identity.
+        names: The names of all that decides, by identity: those of the module, and of the wrappers made for it.
     """
 
     standing: Standing
@@ -59,7 +60,7 @@ def current(loaded: Loaded, home: Dwelling, versions: Versions, standing: Standi
         versions.refresh()
         standing, kept = releases.standing(loaded.name), home.experiments.kept(loaded.name)
         policy, champion, names = serving(loaded, releases, versions, standing)
-        return Current(standing, None, policy, replace(champion, kept=kept), names)
+        return Current(standing, None, policy, replace(champion, kept=kept), {**loaded.names, **names})
     kept = held.kept
     with suppress(Unavailable):  # the standing decides nothing now
         standing, kept = releases.standing(loaded.name), home.experiments.kept(loaded.name)
@@ -67,7 +68,31 @@ def current(loaded: Loaded, home: Dwelling, versions: Versions, standing: Standi
     champion = halt.release or standing.champion or ""
     if champion != held.release:
         held = installed(releases.get(champion), versions)
-    return Current(standing, halt, policy, replace(held, kept=kept), {})
+    return Current(standing, halt, policy, replace(held, kept=kept), loaded.names)
+
+
+class Serving:
+    """What serves in a process: looked up when asked, and replaced at once for all who read it.
+
+    Args:
+        loaded: The system.
+        home: Its home.
+
+    Attributes:
+        now: What serves. Whoever decides reads it once, so that no decision is made by the one and recorded as by the other.
+    """
+
+    def __init__(self, loaded: Loaded, home: Dwelling) -> None:
+        self._loaded, self._home = loaded, home
+        self._looking = threading.Lock()
+        self.now = Current(Standing(system=loaded.name), None, loaded.system.policy, Installed(), loaded.names)
+
+    def reload(self, versions: Versions) -> bool:
+        """Look up what serves, its versions loaded; return whether anything changed. Errors are those of `current`."""
+        with self._looking:  # so that nobody installs what he read before another one did
+            before = self.now
+            self.now = current(self._loaded, self._home, versions, before.standing, before.installed)
+            return self.now.differs(before.standing, before.halt)
 
 
 def fallback_of(loaded: Loaded) -> Policy:

@@ -21,7 +21,7 @@ from millrace.serve.answering import answered
 from millrace.serve.arrivals import Arrivals
 from millrace.serve.breakers import State
 from millrace.serve.clock import Clock, wall
-from millrace.serve.current import current
+from millrace.serve.current import Current, Serving
 from millrace.serve.deciding import MOST_FAILURES, decide
 from millrace.serve.facts import Installed, LiveFacts
 from millrace.serve.follower import Follower
@@ -57,17 +57,13 @@ class Engine:
         self.home = home
         self.clock = Clock(now)
         self.failures: deque[tuple[str, str]] = deque(maxlen=MOST_FAILURES)
-        self._seed = seed
-        self._pools = None if patient else Pools()
+        self._seed, self._pools = seed, None if patient else Pools()
         self.versions = Versions(loaded, home.registry)
         self._kept, self._sources = recorded(loaded), sources_of(loaded)
         self._memory, self._times_forgotten = Memory(loaded), 0
         self._upkeep = Upkeep(loaded.name)
         self._arrivals = Arrivals(self.clock, lambda batch: self._upkeep.apply(self.view, batch))
-        self._forgetting, self._reloading = threading.Lock(), threading.Lock()
-        self.standing: Standing = Standing(system=loaded.name)
-        self.halt: Halt | None = None
-        self._installed = Installed()
+        self._forgetting, self._serving = threading.Lock(), Serving(loaded, home)
         self.view = self._rebuilt()
         self.reload()
         self._writer = self._opened()
@@ -80,13 +76,7 @@ class Engine:
 
     def reload(self) -> bool:
         """Install what the releases say now; return whether anything changed."""
-        with self._reloading:  # so that nobody installs what he read before another one did
-            home, held = self.home, (self.standing, self._installed)
-            now = current(self.loaded, home, self.versions, *held)
-            changed = now.differs(self.standing, self.halt)
-            with self._arrivals.lock:
-                self.standing, self.halt, self._policy, self._installed = now.standing, now.halt, now.policy, now.installed
-                self._names = {**self.loaded.names, **now.names}
+        changed = self._serving.reload(self.versions)
         if changed and self._pools is not None:
             self._pools.breakers.reset()
         return changed
@@ -117,37 +107,43 @@ class Engine:
         """Decide without logging: what `decide` does between reading requests and writing records. See `Decider.answer`."""
         with self._arrivals.reading():
             self._upkeep.check()
-            facts = self.facts(self._arrivals.watermark())
+            serving = self._serving.now
+            facts = self.facts(self._arrivals.watermark(), serving)
             self.view.advance(facts.watermark)  # from here on the leaves only read, so they may run side by side
-            policy, release, view = self._policy, self._installed.release, str(self._times_forgotten)
+            view = str(self._times_forgotten)
             if spans is not None:
                 spans.lap(VIEW)
-            decided, took_us = answered(policy, requests, facts, self.loaded.name, spans, self._sources)
+            decided, took_us = answered(serving.policy, requests, facts, self.loaded.name, spans, self._sources)
             # A guard asks how long one takes while a release goes out. Simulations are patient, and alike.
-            is_timed = self._pools is not None and self.standing.rollout is not None and size(requests) == 1
+            is_timed = self._pools is not None and serving.standing.rollout is not None and size(requests) == 1
         self.failures.extend(facts.failures)
-        what = {
-            "release": release,
-            "watermark": facts.watermark,
-            "missed": facts.missed,
-            "kept": self._kept,
-            "took_us": took_us if is_timed else 0,
-        }
-        made = records(decided, system=self.loaded.name, **what)
+        what: Any = {"release": serving.installed.release, "watermark": facts.watermark, "missed": facts.missed, "kept": self._kept}
+        made = records(decided, system=self.loaded.name, **what, took_us=took_us if is_timed else 0)
         self._memory.decided(requests, made, view)
         if spans is not None:
             spans.lap(RECORD)
         return made
 
     @property
+    def standing(self) -> Standing:
+        """What serves now, and what is rolled out beside it."""
+        return self._serving.now.standing
+
+    @property
+    def halt(self) -> Halt | None:
+        """The halt that it is under, if there is one."""
+        return self._serving.now.halt
+
+    @property
     def installed(self) -> Installed:
         """What the champion release has installed: the versions that decide."""
-        return self._installed
+        return self._serving.now.installed
 
-    def facts(self, watermark: int) -> LiveFacts:
-        """Return the facts of a decision as of a watermark that the view has reached."""
+    def facts(self, watermark: int, serving: Current | None = None) -> LiveFacts:
+        """Return the facts of a decision as of a watermark that the view has reached; of what serves now, unless it is given."""
+        now = serving or self._serving.now
         repeatable = partial(self._memory.recalled, view=str(self._times_forgotten))
-        return LiveFacts(self.view, watermark, self._names, self._installed, self.versions.load, self._seed, self._pools, memory=repeatable)
+        return LiveFacts(self.view, watermark, now.names, now.installed, self.versions.load, self._seed, self._pools, memory=repeatable)
 
     def lead(self, follow: Callable[[OnlineView, threading.RLock, Callable[[], int]], Follower]) -> None:
         """Let something follow the view from now on, such as what publishes it: told of every batch, and closed with the engine.

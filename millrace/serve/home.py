@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from millrace.errors import BadInput, Conflict
 from millrace.features.online import OnlineView
@@ -106,35 +104,4 @@ class Home:
     def close(self) -> None:
         """Let go of the log and the database."""
         self.log.close()
-        self.database.close()
-
-
-@dataclass(frozen=True)
-class Outpost:
-    """What a replica keeps on a machine that has no log: a copy of the folder as far as what was released goes.
-
-    Attributes:
-        log: Looks records up where the log is.
-        database: The copy of `millrace.db`.
-        registry: The versions in it.
-        releases: The releases in it.
-        halts: The halts in it.
-        experiments: The experiments on record in it.
-    """
-
-    log: Any
-    database: Database
-    registry: Registry
-    releases: Releases
-    halts: Halts
-    experiments: Experiments
-
-    @classmethod
-    def at(cls, folder: Path, log: Any) -> Outpost:
-        """Open the copy in a folder."""
-        database = open_database(folder)
-        return cls(log, database, Registry(database, folder), Releases(database), Halts(folder), Experiments(database))
-
-    def close(self) -> None:
-        """Let go of the database."""
         self.database.close()

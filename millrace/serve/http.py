@@ -27,7 +27,7 @@ from millrace.serve.batching import Batching
 from millrace.serve.calls import Calls
 from millrace.serve.deciding import Decider
 from millrace.serve.explain import explain, found
-from millrace.serve.incoming import body_of
+from millrace.serve.incoming import MOST_BYTES, body_of
 from millrace.serve.metrics import Metrics
 from millrace.serve.naming import feature_names
 from millrace.serve.openapi import document
@@ -61,6 +61,7 @@ def create_app(
     is_again: bool = False,
     lasting: bool = False,
     tracer: Tracer | None = None,
+    most_bytes: int = MOST_BYTES,
 ) -> Starlette:
     """Return the ASGI application that serves whatever decides. That is closed when the application shuts down.
 
@@ -71,6 +72,7 @@ def create_app(
         is_again: Whether this process takes the place of a worker that ended.
         lasting: Whether the process is there for nothing else: what it holds once it is warm is kept out of the collector's way.
         tracer: Where a trace of each call for decisions goes; closed with the application.
+        most_bytes: How large a body may be, in bytes, compressed or not.
 
     `app.state.drain` is what to call before the server is stopped: see `Readiness.drain`.
     """
@@ -93,7 +95,7 @@ def create_app(
     keys = ApiKeys(engine.home.database)
     access = Middleware(Access, system=engine.loaded.name, keys=keys.all, demanded=closed, share=share)
     app = Starlette(routes=made, middleware=[access], lifespan=_lifespan(api, lasting), exception_handlers={HTTPException: unrouted})
-    app.state.drain = api.readiness.drain
+    app.state.drain, app.state.most_bytes = api.readiness.drain, most_bytes
     return app
 
 
@@ -188,12 +190,9 @@ class _Api:
                 candidate=standing.candidate,
                 halted=self.engine.halt.to if self.engine.halt is not None else "",
                 following=trouble,
-                left_out=self._left_out(),
+                left_out=[name for name, state in self.engine.breakers().items() if state != "closed"],
             )
         )
-
-    def _left_out(self) -> list[str]:
-        return [name for name, state in self.engine.breakers().items() if state != "closed"]
 
     def note(self) -> None:
         """Note how things stand, for the metrics."""

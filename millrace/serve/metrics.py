@@ -73,7 +73,7 @@ class Metrics:
         self._system = system
         self._stood_in: Mapping[str, int] = {}
         self._spans: deque[Spans] = deque()
-        self._timers: dict[tuple[str, str], Histogram] = {}
+        self._labelled: dict[tuple[Any, ...], Any] = {}
         self._whole = self.whole.labels(system)
         self._lag = self.lag.labels(system)
         self._told: dict[Gauge, set[tuple[str, ...]]] = {}
@@ -89,11 +89,11 @@ class Metrics:
     def decided(self, decisions: Iterable[Decision]) -> None:
         """Count decisions and what they missed."""
         for one in decisions:
-            self.decisions.labels(self._system, one.policy, one.arm, one.action).inc()
+            self._of(self.decisions, one.policy, one.arm, one.action).inc()
             if one.repeats:
-                self.repeats.labels(self._system, one.policy).inc()
+                self._of(self.repeats, one.policy).inc()
             for name in one.missed:
-                self.misses.labels(self._system, name).inc()
+                self._of(self.misses, name).inc()
 
     def inferred(self, model: str, version: str) -> Callable[[int], None]:
         """Return what counts the rows that a version scores for callers of the Open Inference Protocol."""
@@ -118,17 +118,19 @@ class Metrics:
         with suppress(IndexError):  # another thread may take the last one
             while True:
                 spans = self._spans.popleft()
-                for key, took in seconds(spans.found).items():
-                    self._timer(key).observe(took)
+                for (stage, name), took in seconds(spans.found).items():
+                    timer = self._of(self.models, name) if stage == MODEL else self._of(self.stages, stage)
+                    timer.observe(took)
                 if spans.ended:
                     self._whole.observe((spans.ended - spans.began) / 1e9)
 
-    def _timer(self, key: tuple[str, str]) -> Histogram:
-        if key not in self._timers:
-            stage, name = key
-            made = self.models.labels(self._system, name) if stage == MODEL else self.stages.labels(self._system, stage)
-            self._timers[key] = made
-        return self._timers[key]
+    def _of(self, metric: Any, *labels: str) -> Any:
+        """Return a metric of this system with the rest of its labels; to have it found by its library takes longer than to count."""
+        key = (metric, labels)
+        found = self._labelled.get(key)
+        if found is None:
+            found = self._labelled[key] = metric.labels(self._system, *labels)
+        return found
 
     def behind_by(self, seconds: float) -> None:
         """Note how far the view that was decided on was behind the present."""
@@ -177,14 +179,14 @@ class Metrics:
 
     def acknowledged(self, new: int, duplicates: int) -> None:
         """Count events taken in."""
-        self.events.labels(self._system, "new").inc(new)
-        self.events.labels(self._system, "duplicate").inc(duplicates)
+        self._of(self.events, "new").inc(new)
+        self._of(self.events, "duplicate").inc(duplicates)
 
     def answered(self, route: str, seconds: float, status: int) -> None:
         """Count one HTTP request."""
-        self.seconds.labels(self._system, route).observe(seconds)
+        self._of(self.seconds, route).observe(seconds)
         if status >= 400:
-            self.errors.labels(self._system, str(status)).inc()
+            self._of(self.errors, str(status)).inc()
 
     def text(self, last_known: int | None) -> bytes:
         """Return everything in Prometheus' text format."""

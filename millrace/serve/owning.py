@@ -1,4 +1,4 @@
-"""The owner of the log takes in what others decided: `/v1/records`, for processes of the same system and for nobody else.
+"""The owner of the log takes in what others decided, `/v1/records`, for processes of the same system and for nobody else.
 
 It listens on a socket in the system's home that only its user can open, or, for replicas on other machines, beside the public API and only
 for those who show the token that both sides were given.
@@ -24,6 +24,7 @@ from millrace.decision import Decision
 from millrace.errors import BadInput, MillraceError, Unavailable
 from millrace.log.streams import Streams
 from millrace.serve.deciding import Decider
+from millrace.serve.released import HOME, released_routes
 from millrace.serve.transit import Told, class_of, submissions, unpacked
 
 log = logging.getLogger("millrace.serve")
@@ -36,13 +37,16 @@ _FEWEST = 16
 """How many characters a token has at least."""
 
 
-def records_app(decider: Decider, streams: Streams, is_one_of_us: Callable[[Request], bool] = lambda _: True) -> Starlette:
+def records_app(
+    decider: Decider, streams: Streams, is_one_of_us: Callable[[Request], bool] = lambda _: True, folder: Path | None = None
+) -> Starlette:
     """Return the application that takes records for the log of a decider and looks them up.
 
     Args:
         decider: The engine; or a replica, which hands on what it is handed.
         streams: The streams of the log.
         is_one_of_us: Whether a request comes from a process of the system; where only they can connect, it is.
+        folder: The home whose releases are given to them too; None gives none.
     """
     taking = _Taking(decider, streams)
 
@@ -67,7 +71,7 @@ def records_app(decider: Decider, streams: Streams, is_one_of_us: Callable[[Requ
         Route(RECORDS, guarded(taking.ready), methods=["GET"]),
         Route(RECORDS + "/{stream}/{id:path}", guarded(taking.find), methods=["GET"]),
     ]
-    return Starlette(routes=routes)
+    return Starlette(routes=routes + (released_routes(folder, guarded) if folder is not None else []))
 
 
 class _Taking:
@@ -125,10 +129,10 @@ def _packed(value: Any) -> Response:
 
 
 def beside(app: ASGIApp, records: ASGIApp) -> ASGIApp:
-    """Return an application that takes records beside what another one answers."""
+    """Return an application that takes records, and gives what was released, beside what another one answers."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        is_internal = scope["type"] == "http" and (scope["path"] + "/").startswith(RECORDS + "/")
+        is_internal = scope["type"] == "http" and (scope["path"] + "/").startswith((f"{RECORDS}/", f"{HOME}/"))
         await (records if is_internal else app)(scope, receive, send)
 
     return call

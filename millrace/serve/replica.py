@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -19,7 +18,7 @@ from millrace.schema import Request
 from millrace.serve.answering import answered
 from millrace.serve.breakers import State
 from millrace.serve.clock import Clock
-from millrace.serve.current import current
+from millrace.serve.current import Serving
 from millrace.serve.deciding import MOST_FAILURES, Dwelling, decide
 from millrace.serve.facts import Installed, LiveFacts
 from millrace.serve.memory import Memory, remembering
@@ -132,21 +131,12 @@ class Replica:
         self._kept = recorded(loaded)
         self._sources = sources_of(loaded)
         self._memory = Memory(loaded)
-        self._lock, self._reloading = threading.Lock(), threading.Lock()
-        self.standing = Standing(system=loaded.name)
-        self.halt: Halt | None = None
-        self._installed = Installed()
+        self._serving = Serving(loaded, home)
         self.reload()
 
     def reload(self) -> bool:
         """Install what the releases say now; return whether anything changed."""
-        with self._reloading:
-            home, held = self.home, (self.standing, self._installed)
-            now = current(self.loaded, home, self.versions, *held)
-            changed = now.differs(self.standing, self.halt)
-            with self._lock:
-                self.standing, self.halt, self._policy, self._installed = now.standing, now.halt, now.policy, now.installed
-                self._names = {**self.loaded.names, **now.names}
+        changed = self._serving.reload(self.versions)
         if changed and self._pools is not None:
             self._pools.breakers.reset()
         return changed
@@ -159,19 +149,19 @@ class Replica:
         Raises:
             Unavailable: Neither the policy nor any fallback could answer.
         """
-        with self._lock:
-            policy, what, names = self._policy, self._installed, self._names
+        serving = self._serving.now
+        what = serving.installed
         with closing(self.view.cut()) as cut:
             view = (cut.generation or "") if self._memory.is_used else ""
             repeatable = partial(self._memory.recalled, view=view)
-            facts = LiveFacts(cut, None, names, what, self.versions.load, self._seed, self._pools, memory=repeatable)
+            facts = LiveFacts(cut, None, serving.names, what, self.versions.load, self._seed, self._pools, memory=repeatable)
             if spans is not None:
                 spans.lap(VIEW)
-            decided, took_us = answered(policy, requests, facts, self.loaded.name, spans, self._sources)
+            decided, took_us = answered(serving.policy, requests, facts, self.loaded.name, spans, self._sources)
             watermark = cut.watermark
         self.failures.extend(facts.failures)
         missed: list[Any] = [*facts.missed, *cut.missed]
-        is_timed = self._pools is not None and self.standing.rollout is not None and size(requests) == 1
+        is_timed = self._pools is not None and serving.standing.rollout is not None and size(requests) == 1
         made = {"release": what.release, "watermark": watermark, "missed": missed, "kept": self._kept}
         written = records(decided, system=self.loaded.name, **made, took_us=took_us if is_timed else 0)
         self._memory.decided(requests, written, view)
@@ -205,9 +195,19 @@ class Replica:
         return decide(self, requests)
 
     @property
+    def standing(self) -> Standing:
+        """What serves now, and what is rolled out beside it."""
+        return self._serving.now.standing
+
+    @property
+    def halt(self) -> Halt | None:
+        """The halt that it is under, if there is one."""
+        return self._serving.now.halt
+
+    @property
     def installed(self) -> Installed:
         """What the champion release has installed: the versions that decide."""
-        return self._installed
+        return self._serving.now.installed
 
     @property
     def troubles(self) -> list[str]:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from millrace.errors import BadInput, Conflict, MillraceError, NotFound, Unavailable
 from millrace.serve.admission import Overloaded
 from millrace.serve.answers import Fault, Problem
-from millrace.serve.incoming import MOST_BYTES, TooLarge
+from millrace.serve.incoming import TooLarge
 from millrace.serve.logs import REQUEST, request_of
 from millrace.serve.metrics import Metrics
 
@@ -42,8 +42,8 @@ def guarded(endpoint: Endpoint, route: str, metrics: Metrics) -> Endpoint:
         REQUEST.set(request_of(request.headers))
         try:
             response = await endpoint(request)
-        except TooLarge:
-            response = _failed(413, f"the body is larger than {MOST_BYTES // 2**20} MiB: send it in parts")
+        except TooLarge as error:
+            response = _failed(413, str(error))
         except MillraceError as error:
             response = _refused(error)
         except ClientDisconnect:

@@ -18,8 +18,8 @@ from millrace.errors import BadInput, Conflict, Unavailable
 from millrace.serve import changing
 from millrace.serve.clock import wall
 from millrace.serve.deciding import Decider
-from millrace.serve.home import Outpost
 from millrace.serve.incoming import body_of
+from millrace.serve.outpost import Outpost
 from millrace.serve.responding import Endpoint, answered
 from millrace.stores.audit import Change
 from millrace.stores.halts import CHAMPION, Halt

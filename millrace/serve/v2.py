@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from millrace.about import VERSION
 from millrace.errors import BadInput, MillraceError, NotFound, Unavailable
 from millrace.serve.deciding import Decider
-from millrace.serve.incoming import MOST_BYTES, TooLarge, body_of, unpacked
+from millrace.serve.incoming import TooLarge, body_of, most_bytes, unpacked
 from millrace.serve.metrics import Metrics
 from millrace.serve.v2_answers import (
     IndexEntry,
@@ -100,7 +100,7 @@ class OpenInference:
         served = self._models.quick(model, version) or await run_in_threadpool(self._models.found, model, version)
         packed, length = headers.get("content-encoding", ""), headers.get(HEADER_LENGTH)
         if packed or len(body) > SMALL_BYTES:
-            body = await run_in_threadpool(unpacked, body, packed.strip().lower())
+            body = await run_in_threadpool(unpacked, body, packed.strip().lower(), most_bytes(request))
         asked = _Asking(served, body, length) if len(body) <= SMALL_BYTES else await run_in_threadpool(_Asking, served, body, length)
         if len(asked.rows) <= SMALL_ROWS:
             text, json_bytes = asked.answer(await served.gathered(asked.rows))
@@ -183,8 +183,8 @@ def _unserved(method: str, path: str, status: int) -> Endpoint:
 async def _guarded(endpoint: Endpoint, request: Request, model: str, version: str) -> Response:
     try:
         return await endpoint(request, model, version)
-    except TooLarge:
-        return _failed(413, f"the body is larger than {MOST_BYTES // 2**20} MiB: send it in parts")
+    except TooLarge as error:
+        return _failed(413, str(error))
     except ClientDisconnect:
         return _failed(400, "the body was cut off")
     except MillraceError as error:

@@ -42,6 +42,12 @@ def test_rows_keep_their_order_and_columns_and_have_the_features_beside_them(sto
     assert not (stocked.folder / "out.parquet.parts").exists()
 
 
+def test_ids_in_a_file_may_be_whole_numbers_even_as_floats(stocked):
+    write(stocked, user=[7.0, None], candidate=[1, 2], at=[DAY] * 2)
+    rows = read_rows(stocked.folder / "rows.parquet", load(str(stocked.folder / "shop.py")))
+    assert (rows["user"].tolist(), rows["candidate"].tolist()) == (["7", None], ["1", "2"])
+
+
 def test_without_rows_the_decisions_are_taken_and_the_numbers_are_those_in_memory(stocked):
     said = stocked.millrace("backfill", "shop.py", "--output", "out.parquet", "--feature", "taste", "--feature", "heat")
     assert said.status == 0, said.err
@@ -67,6 +73,7 @@ def test_without_rows_the_decisions_are_taken_and_the_numbers_are_those_in_memor
         ({"user": ["u"], "candidate": ["i"], "at": [datetime(2026, 2, 1)]}, [], "rows.parquet: at has no time zone"),
         ({"user": ["u"], "candidate": ["i"], "at": ["now"]}, [], "rows.parquet: at holds string, which is not timestamp"),
         ({"candidate": ["i"], "at": [DAY]}, [], "the rows of Visit have no column 'user'"),
+        ({"user": [7.5], "candidate": ["i"], "at": [DAY]}, [], "rows.parquet: user holds double, which is not large_string"),
         ({"user": ["u"], "candidate": ["i"], "at": [DAY], "taste": [1]}, [], "the rows have a column 'taste' already"),
         ({"user": ["u"], "candidate": ["i"], "at": [DAY]}, ["-f", "clicks"], "choose clicks[Item, 1d], clicks[Item, 7d]"),
     ],

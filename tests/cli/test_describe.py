@@ -30,7 +30,9 @@ def test_features_are_listed_with_keys_window_hop_default_and_readers(shop):
 
 def test_models_policy_and_operation_are_read_back(shop):
     said = shop.millrace("check", "shop.py").out
-    assert rows(said, "Models") == [["ranker", "GradientBoosting(trees=100)", "clicked: any(Click) within 1h", "Decided()", "7"]]
+    assert rows(said, "Models") == [
+        ["ranker", "GradientBoosting(trees=100)", "clicked: any(Click) within 1h", "Decided()", "by training", "7"]
+    ]
     for line in (
         "Fallback: after 150ms",
         "propose  Trending(Click.item, over=7d)",
@@ -50,6 +52,12 @@ def test_what_is_declared_and_does_nothing_is_said(shop):
     assert said.status == 0
     assert "idle" in next(line for line in said.out.splitlines() if line.startswith("warning: shop.py:"))
     assert "1 warning;" in said.out
+
+
+def test_how_often_a_belief_is_updated_is_said(shop):
+    [row] = rows(shop.millrace("check", "millrace.systems.thumbnails").out, "Models")
+    assert row[1] == "LogisticBelief(decay=3d)"
+    assert "updates every 15m" in row
 
 
 @pytest.mark.parametrize("system", ["millrace.systems.feed", "millrace.systems.fraud", "tests.serve.tiny_alone"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from millrace.cli.serving import is_loopback
+from millrace.cli.front import is_loopback
 from tests.cli.test_serving import answer, server
 
 

@@ -59,3 +59,37 @@ def test_release_is_judged_only_on_decisions_it_has_not_learned_from(stocked):
 def test_mistakes_are_said(stocked, options, said):
     found = stocked.millrace("replay", "shop.py", *options)
     assert (found.status, said in found.err) == (1, True), found.err
+
+
+@pytest.mark.browser
+def test_page_draws_every_estimator_and_how_the_weights_lie(shop, booth, tmp_path, chromium):
+    from playwright.sync_api import sync_playwright
+
+    page = tmp_path / "page.html"
+    said = shop.millrace("replay", "wall.py", "--policy", "calm", "--page", str(page))
+    assert said.status == 0, said.err
+    assert f"written to {page}" in said.out
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        shown, wrong = browser.new_page(viewport={"width": 1000, "height": 1600}), []
+        shown.on("pageerror", lambda error: wrong.append(str(error)))
+        shown.goto(page.as_uri())
+        shown.wait_for_selector(".scatterlayer .point")
+        values, weights = shown.locator(".plot").nth(0), shown.locator(".plot").nth(1)
+        names = values.locator(".ytick").all_text_contents()
+        assert sorted(names) == sorted(["what was done", "snips", "ips", "clipped", "dr", "mrdr", "switch", "direct"])
+        assert weights.locator(".legendtext").all_text_contents() == ["of the choices", "of all weight"]
+        assert "tapped: calm earns less than what was done" in shown.locator("main").text_content()
+        assert "effective sample size" in shown.locator(".worth").text_content()
+        browser.close()
+    assert wrong == []
+
+
+def test_page_says_why_there_is_no_figure(shop, booth, tmp_path):
+    page = tmp_path / "page.html"
+    early = ("--since", "2026-01-01T12:00:00Z", "--until", "2026-01-01T12:05:00Z")
+    said = shop.millrace("replay", "wall.py", "--policy", "last", *early, "--page", str(page), "--json")
+    assert said.status == 0, said.err
+    [judged] = json.loads(said.out)["judgements"]
+    assert judged["value"] is None
+    assert "No figure: " in page.read_text()

@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from millrace.cli.repeating import repeating
 from millrace.cli.scaffold import scaffold
-from millrace.cli.serving import repeating
 
 pytestmark = pytest.mark.server
 

@@ -33,12 +33,12 @@ pytestmark = pytest.mark.server
 
 
 @contextmanager
-def listening(engine: Engine, path: Path) -> Iterator[None]:
-    """Take records for an engine on a socket."""
+def listening(engine: Engine, path: Path, is_one_of_us: Any = lambda _: True, folder: Path | None = None) -> Iterator[None]:
+    """Take records for an engine on a socket, and give what was released in a folder."""
     with start_blocking_portal() as portal:
 
         async def begin() -> Any:
-            server = on_path(path)(records_app(engine, engine.home.log.store.streams))
+            server = on_path(path)(records_app(engine, engine.home.log.store.streams, is_one_of_us, folder))
             task = asyncio.get_running_loop().create_task(server.serve())
             while not path.is_socket():
                 await asyncio.sleep(0.01)

@@ -238,6 +238,14 @@ def test_body_too_large_is_refused_before_it_is_read(shelf, path):
     refused(shelf.post(path, content=_unannounced()), 413)
 
 
+@pytest.mark.parametrize(("path", "status"), [("/v1/decide", 422), ("/v1/events", 422), ("/v2/models/ranker/infer", 404)])
+def test_how_large_a_body_may_be_is_the_servers_to_say(tmp_path, path, status):
+    with served(RANK, tmp_path, most_bytes=1000) as (client, _):
+        assert client.post(path, content=b" " * 1000).status_code == status
+        refused = client.post(path, content=b" " * 1001)
+        assert (refused.status_code, "larger than 1 kB, the most that is taken here" in refused.text) == (413, True)
+
+
 async def _unannounced():
     """Yield a body too large whose length no header says."""
     for _ in range(17):

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from millrace.decision import Decision, Decisions
+from millrace.log.decisions import is_sound
 from millrace.serve.records import records
 from millrace.types import objects
 
@@ -86,3 +87,12 @@ def test_no_rows_and_no_requests_make_no_trouble() -> None:
     assert made(Decisions({"id": objects([]), "at": np.zeros(0, dtype=np.int64)}, nothing)) == []
     (alone,) = made(Decisions({"id": objects(["a"]), "at": np.array([1])}, nothing))
     assert (alone.candidate, alone.score, alone.propensity, alone.taken) == ([], [], [], 0)
+
+
+def test_what_is_recorded_need_not_be_read_back_to_be_checked() -> None:
+    assert all(map(is_sound, made(ranked())))
+
+
+def test_numbers_that_have_no_finite_sum_are_kept_as_they_are() -> None:
+    d = ranked().with_rows(score=np.array([1e308, 1.7e308, -np.inf, 1e308, 1.7e308]))
+    assert [one.score for one in made(d)] == [[1.7e308, 1e308, None], [], [1.7e308, 1e308]]

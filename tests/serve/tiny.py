@@ -44,13 +44,13 @@ class Client:
 
 
 @contextmanager
-def served(system: str, folder: Path, tracer: Any = None) -> Iterator[tuple[Client, Engine]]:
+def served(system: str, folder: Path, **how: Any) -> Iterator[tuple[Client, Engine]]:
     """Open a system on a folder and put a client in front of it; closed as a server would close it."""
     loaded = load(system)
     home = Home(folder, loaded)
     try:
         engine = Engine(loaded, home, now=lambda: NOW)
-        app = create_app(engine, tracer=tracer)
+        app = create_app(engine, **how)
         caller = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://tiny")
         with start_blocking_portal() as portal, portal.wrap_async_context_manager(app.router.lifespan_context(app)):
             client = Client(caller, portal)

@@ -1,54 +1,7 @@
 """A shelf that answers a visitor again as it did a moment ago."""
 
-from datetime import datetime
-
-from millrace import (
-    Cached,
-    Entity,
-    Event,
-    Fallback,
-    Fresh,
-    GradientBoosting,
-    Model,
-    Pipeline,
-    Ref,
-    Request,
-    Rules,
-    Shown,
-    System,
-    Top,
-    count,
-    outcome,
-)
-
-
-class Visitor(Entity):
-    """Who comes by."""
-
-    country: str
-
-
-class Good(Entity):
-    """What stands on the shelf."""
-
-    kind: str
-    added_at: datetime
-
-
-class Buy(Event):
-    """A visitor bought."""
-
-    visitor: Ref[Visitor]
-    good: Ref[Good]
-    cents: int = 100
-
-
-class Look(Request):
-    """A visitor looks."""
-
-    visitor: Ref[Visitor]
-    limit: int = 3
-
+from millrace import Cached, Fallback, Fresh, GradientBoosting, Model, Pipeline, Rules, Shown, System, Top, count, outcome
+from tests.serve.shelf_words import Buy, Good, Look, Visitor
 
 bought = count(Buy, per=Good, over="7d")
 shown = count(Shown[Look, Good], per=Good, over="7d")

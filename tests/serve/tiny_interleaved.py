@@ -1,54 +1,7 @@
 """A shelf that two rankers fill together."""
 
-from datetime import datetime
-
-from millrace import (
-    Entity,
-    Event,
-    Fallback,
-    Fresh,
-    GradientBoosting,
-    Interleave,
-    Model,
-    Pipeline,
-    Ref,
-    Request,
-    Rules,
-    Shown,
-    System,
-    Top,
-    count,
-    outcome,
-)
-
-
-class Visitor(Entity):
-    """Who comes by."""
-
-    country: str
-
-
-class Good(Entity):
-    """What stands on the shelf."""
-
-    kind: str
-    added_at: datetime
-
-
-class Buy(Event):
-    """A visitor bought."""
-
-    visitor: Ref[Visitor]
-    good: Ref[Good]
-    cents: int = 100
-
-
-class Look(Request):
-    """A visitor looks."""
-
-    visitor: Ref[Visitor]
-    limit: int = 3
-
+from millrace import Fallback, Fresh, GradientBoosting, Interleave, Model, Pipeline, Rules, Shown, System, Top, count, outcome
+from tests.serve.shelf_words import Buy, Good, Look, Visitor
 
 bought = count(Buy, per=Good, over="7d")
 shown = count(Shown[Look, Good], per=Good, over="7d")
@@ -65,6 +18,6 @@ ranker = Model(
 fresh = Fresh(Good.added_at, take=50)
 ranked = Pipeline(fresh, ranker, Top(Look.limit))
 plain = Pipeline(fresh, Rules(bought), Top(Look.limit))
-both = Interleave({"new": ranked, "old": plain})
+both = Interleave({"new": ranked, "old": plain}, reward=sold, unit=Look.visitor)
 
 shelf = System(Look, candidate=Good, policy=Fallback(both, to=plain, after="10s"))

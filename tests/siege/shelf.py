@@ -3,13 +3,13 @@
 import os
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-from millrace import Entity, Event, Fallback, Fresh, Model, Pipeline, Ref, Request, Rules, System, Top, count, outcome
+from millrace import Fallback, Fresh, Model, Pipeline, Rules, System, Top, count, outcome
 from millrace.models.learner import Examples
 from millrace.testing.scorers import Untrained, Weighted
 from millrace.types import Array, Columns
+from tests.serve.shelf_words import Buy, Good, Look, Visitor
 
 SLOW = "MILLRACE_SIEGE_SLOW"
 """The environment variable that names the file; it holds seconds."""
@@ -44,34 +44,6 @@ class Slowable:
     def load(self, folder: Path) -> Slowed:
         """Read a version that was saved."""
         return Slowed(Untrained().load(folder))
-
-
-class Visitor(Entity):
-    """Who comes by."""
-
-    country: str
-
-
-class Good(Entity):
-    """What stands on the shelf."""
-
-    kind: str
-    added_at: datetime
-
-
-class Buy(Event):
-    """A visitor bought."""
-
-    visitor: Ref[Visitor]
-    good: Ref[Good]
-    cents: int = 100
-
-
-class Look(Request):
-    """A visitor looks."""
-
-    visitor: Ref[Visitor]
-    limit: int = 3
 
 
 bought = count(Buy, per=Good, over="7d")

@@ -8,10 +8,8 @@ import re
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +19,6 @@ from tests.serve.callers import PATIENCE_S
 from tests.siege.besieged import SHELF, Besieged
 from tests.siege.procfs import memory
 from tests.siege.shots import KINDS, Shot, Valid, valid
-from tests.siege.test_chaos import stock
 
 pytestmark = pytest.mark.server
 
@@ -32,18 +29,6 @@ DEADLINE_S = 30.0
 """How long an answer may take, in seconds: far longer than one does, on a machine with other work too."""
 GUNS = 4
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
-
-
-@pytest.fixture(scope="module")
-def besieged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Besieged]:
-    folder: Path = tmp_path_factory.mktemp("fuzz")
-    server = Besieged(folder, folder / "home")
-    try:
-        server.start()
-        stock(server)
-        yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="module")
