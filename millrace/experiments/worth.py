@@ -40,7 +40,7 @@ def worth(looks: Sequence[Look], rule: Rule, confidence: float = 0.95) -> Worth 
     A difference that was picked for being large looks larger than it is. Its likelihood is that of all it may have been, divided by the
     chance to be shown at any of the looks: the nearer to the boundary, the more it is drawn in. At one look this is what
     `winners_curse.after_selection` says. Its weakness: just beyond a boundary the data hardly say more than that it was crossed, and the
-    interval (by the likelihood's ratio) is long.
+    interval (by the likelihood's ratio) is long; of effects that most experiments show it takes too much off.
 
     Args:
         looks: All of them in their order; units increase.

@@ -31,4 +31,7 @@ def test_intervals_of_what_was_shown_hold_the_truth_and_the_curse_is_mostly_off(
     plain, corrected = found[:, 0].mean() - drift, found[:, 1].mean() - drift
     assert found[:, 2].mean() > 0.92
     assert plain > 0.15
-    assert abs(corrected) < 0.65 * plain or abs(corrected) < 0.35
+    if drift < 3:
+        assert abs(corrected) < 0.65 * plain
+    else:  # where most are shown it takes off as much too much
+        assert -0.6 < corrected < 0
