@@ -21,7 +21,7 @@ def traced(tmp_path):
 
     def ask(*calls, system=SHOP, events=(GOOD,)):
         with collecting() as there:
-            with served(system, tmp_path, tracer(there.url, "shop")) as (client, _):
+            with served(system, tmp_path, tracer=tracer(there.url, "shop")) as (client, _):
                 for event in events:
                     assert client.post("/v1/events", json=event).status_code == 200
                 answers = [client.post("/v1/decide", json=body, headers=headers) for body, headers in calls]
@@ -100,7 +100,7 @@ def test_trace_says_nothing_of_what_was_asked_but_ids(traced):
 def test_collector_that_is_away_holds_nobody_up(tmp_path):
     with collecting() as gone:
         pass
-    with served(SHOP, tmp_path, tracer(gone.url, "shop")) as (client, _):
+    with served(SHOP, tmp_path, tracer=tracer(gone.url, "shop")) as (client, _):
         client.post("/v1/events", json=GOOD)
         assert [client.post("/v1/decide", json={"id": f"r{n}"}).status_code for n in range(5)] == [200] * 5
 
@@ -115,6 +115,6 @@ def test_url_of_no_collector_or_with_a_password_is_refused_without_being_repeate
 @pytest.mark.parametrize("path", ["", "/", "/v1/traces", "/v1/traces/"])
 def test_path_of_traces_is_added_unless_it_is_there(path, tmp_path):
     with collecting() as there:
-        with served(SHOP, tmp_path, tracer(there.url + path, "shop")) as (client, _):
+        with served(SHOP, tmp_path, tracer=tracer(there.url + path, "shop")) as (client, _):
             client.post("/v1/decide", json={"id": "a"})
         assert set(there.paths) == {"/v1/traces"}
