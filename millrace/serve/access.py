@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from millrace.errors import MillraceError
-from millrace.serve.answers import Fault, Problem
+from millrace.serve.answers import problem_at
 from millrace.serve.rate import Bucket
 from millrace.stores.api_keys import ROLES, ApiKey, digest_of
 
@@ -151,7 +151,4 @@ def _shown(scope: Scope) -> str:
 
 
 def _failed(scope: Scope, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    """Return a refusal in the words of the API that was asked: the Open Inference Protocol wants a plain sentence."""
-    is_open_inference = scope["path"] == "/v2" or scope["path"].startswith("/v2/")
-    said = {"error": message} if is_open_inference else Problem(Fault(message, ""))
-    return Response(msgspec.json.encode(said), status, headers, media_type="application/json")
+    return Response(msgspec.json.encode(problem_at(scope["path"], message)), status, headers, media_type="application/json")

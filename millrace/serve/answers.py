@@ -166,3 +166,9 @@ class Problem(msgspec.Struct, frozen=True):
     """A refusal or a failure."""
 
     error: Fault
+
+
+def problem_at(path: str, message: str) -> Any:
+    """Return a refusal in the words of the API that was asked: the Open Inference Protocol wants a plain sentence."""
+    is_open_inference = path == "/v2" or path.startswith("/v2/")
+    return {"error": message} if is_open_inference else Problem(Fault(message))

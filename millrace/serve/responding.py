@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from millrace.errors import BadInput, Conflict, MillraceError, NotFound, Unavailable
 from millrace.serve.admission import Overloaded
-from millrace.serve.answers import Fault, Problem
+from millrace.serve.answers import Fault, Problem, problem_at
 from millrace.serve.incoming import TooLarge
 from millrace.serve.logs import REQUEST, request_of
 from millrace.serve.metrics import Metrics
@@ -71,7 +71,7 @@ def unrouted(request: Request, error: Exception) -> Response:
     """Answer what no route takes, in the same words as everything else."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     what = f"{request.url.path} does not take {request.method}" if status == 405 else f"there is no {request.url.path}"
-    response = _failed(status, f"{what}: see /openapi.json")
+    response = answered(problem_at(request.url.path, f"{what}: see /openapi.json"), status)
     response.headers.update(getattr(error, "headers", None) or {})
     return response
 

@@ -380,3 +380,10 @@ def test_metrics_count_decisions_misses_events_and_refusals(shelf):
 def test_path_or_method_that_is_not_served_is_said_in_the_same_words(shelf):
     assert "/openapi.json" in refused(shelf.get("/v1/nothing"), 404)
     assert "GET" in refused(shelf.get("/v1/decide"), 405)
+
+
+def test_path_below_v2_that_no_route_takes_is_said_in_a_sentence_as_clients_of_that_protocol_read_it(shelf):
+    for path in ("/v2/models/a%0Ab", "/v2/%0A"):  # no route takes a line's end
+        found = shelf.get(path)
+        assert found.status_code == 404
+        assert found.json()["error"].endswith("see /openapi.json")
