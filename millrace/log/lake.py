@@ -72,9 +72,11 @@ def write_groups(path: Path, schema: Any, groups: Iterable[Any]) -> None:
             os.fsync(file.fileno())
         unfinished.rename(path)
         sync(path.parent, path.parent.parent, path.parent.parent.parent)  # the names of the file, of its stream's folder and of the lake
-    except OSError as error:
+    except BaseException as error:  # the groups may come from a file that is damaged
         unfinished.unlink(missing_ok=True)
-        raise Unavailable(f"{path} cannot be written: {error}; make room, or mend the disk") from error
+        if isinstance(error, OSError):
+            raise Unavailable(f"{path} cannot be written: {error}; make room, or mend the disk") from error
+        raise
 
 
 def sync(*folders: Path) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from millrace.decision import Decision
-from millrace.errors import Unavailable
+from millrace.errors import MillraceError, Unavailable
 from millrace.log import inbox, lake
 from millrace.log.compaction import Compacted, compact
 from millrace.log.log import Log
@@ -108,6 +108,18 @@ def test_groups_of_a_merged_file_are_full_but_the_last_and_the_same_as_sorted_to
     with lake.opened(lake_ / merged.file) as file:
         groups = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
     assert groups == [5] * (sum(lengths) // 5) + [sum(lengths) % 5] * (sum(lengths) % 5 > 0)
+
+
+def test_merge_that_meets_a_damaged_file_leaves_nothing_half_written(log):
+    for first in (0, 5):
+        log.load(Watch, history(5, first=first))
+    before = parts(log)
+    damaged = log.store.lake / before[-1].file
+    damaged.write_bytes(damaged.read_bytes()[:-9] + b"not Parque")
+    with pytest.raises(MillraceError, match="is damaged"):
+        merge(log.store.lake, log.store.streams.of(Watch), before)
+    assert list(log.store.lake.glob("*/*.unfinished")) == []
+    assert parts(log) == before
 
 
 def test_files_that_overlap_are_sorted_together(log):
