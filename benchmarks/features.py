@@ -1,7 +1,8 @@
 """Reading features as a decision does: 30 of them for 1, 100 and 500 candidates, open-loop, beside Feast's online store.
 
 Requests arrive at random at half of what we can serve, whether or not the one before is done, and a latency counts from the intended
-arrival, so that a stall is charged to all who waited (no coordinated omission). Feast reads 30 stored numbers per candidate from its
+arrival, so that a stall is charged to all who waited (no coordinated omission). The next one is waited for awake: who reads features is
+deciding already, and what it costs to wake a core that went to sleep is `decide-http`'s to show. Feast reads 30 stored numbers per candidate from its
 default online store (SQLite), one request after another: a kinder measure. Ours compute windows as of the request's watermark.
 
 Then the same features are read by another process from a Redis that the engine publishes to, beside bare reads of the same bytes.
@@ -40,13 +41,13 @@ LIMIT_BARE = 2.0
 
 
 def questions(n: int, candidates: int, at: int, seed: int) -> list[Decisions]:
-    """Return `n` requests of random viewers, each with random candidates, as a source would propose them."""
-    g = np.random.default_rng(seed)
+    """Return `n` requests of random viewers, each with random candidates: names that the catalogue holds once, as a source proposes them."""
+    g, names = np.random.default_rng(seed), objects(f"v{video}" for video in range(VIDEOS))
     made = []
     for i in range(n):
         request = {"id": objects([f"r{i}"]), "at": np.array([at]), "viewer": objects([f"v{g.integers(VIEWERS)}"]), "limit": np.array([20])}
-        videos = objects(f"v{video}" for video in g.choice(VIDEOS, candidates, replace=False))
-        made.append(Decisions(request, {"request": np.zeros(candidates, dtype=np.int64), "candidate": videos}))
+        videos = {"request": np.zeros(candidates, dtype=np.int64), "candidate": names[g.choice(VIDEOS, candidates, replace=False)]}
+        made.append(Decisions(request, videos))
     return made
 
 
@@ -56,9 +57,8 @@ def open_loop(serve: Callable[[int], object], n: int, rate: float, seed: int) ->
     latency = np.empty(n)
     began = time.perf_counter()
     for i, due in enumerate(arrivals.tolist()):
-        while (early := due - (time.perf_counter() - began)) > 0:
-            if early > 0.001:
-                time.sleep(early - 0.001)  # the last millisecond is waited for awake: a sleep may oversleep by as much
+        while time.perf_counter() - began < due:
+            pass
         serve(i)
         latency[i] = time.perf_counter() - began - due
     return latency

@@ -63,7 +63,7 @@ def start(
         raise BadInput("say what is expected, and why: --hypothesis", field="hypothesis")
     with reading(system, folder) as desk:
         named, experiment = compared_of(desk.loaded, name)
-        reader = reader_of(desk.loaded, desk.home, desk.history, experiment, None)
+        reader = reader_of(desk.loaded, desk.history, experiment, None)
         if isinstance(reader, Reader):
             check_rule(reader.card, RULES[rule])
         wanted: float | None = None
@@ -112,7 +112,7 @@ def status(system: str, folder: Path, name: str, page: Path | None, *, full: boo
     with reading(system, folder) as desk:
         named, experiment = compared_of(desk.loaded, name)
         course = desk.home.experiments.course(desk.loaded.name, named)
-        reader = reader_of(desk.loaded, desk.home, desk.history, experiment, course)
+        reader = reader_of(desk.loaded, desk.history, experiment, course)
         seen = reader.read(wall() if course is None or course.ended is None else course.ended, closer=True)
         if json:
             print(in_json({"experiment": named, "course": course, **seen._asdict()}))
@@ -153,7 +153,7 @@ def stop(system: str, folder: Path, name: str, why: str, keep: str) -> None:
             raise BadInput(f"{named} merges its arms: to keep one, let the system's policy be that arm alone", field="keep")
         course = desk.home.experiments.course(desk.loaded.name, named)
         try:
-            seen = reader_of(desk.loaded, desk.home, desk.history, experiment, course).read(wall(), closer=True)
+            seen = reader_of(desk.loaded, desk.history, experiment, course).read(wall(), closer=True)
             verdict = {one.arm: {"decision": one.decision, "said": one.text} for one in seen.verdicts}
         except NotFound as nothing:
             seen, verdict = None, {"": {"decision": "unread", "said": str(nothing)}}
@@ -167,7 +167,7 @@ def stop(system: str, folder: Path, name: str, why: str, keep: str) -> None:
 def _ahead(desk: Desk, experiment: Experiment | Interleave, power: float, over: str) -> Ahead:
     if isinstance(experiment, Interleave):
         raise BadInput("what an interleaving finds is not planned by the variance of units in arms: say --units", field="effect")
-    return ahead(desk.loaded, desk.home.log, desk.history, experiment, desk.home.log.last_known + 1, over, power)
+    return ahead(desk.loaded, desk.history, experiment, desk.home.log.last_known + 1, over, power)
 
 
 def _effect(said: str, found: Ahead) -> float:

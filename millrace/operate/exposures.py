@@ -11,7 +11,6 @@ from millrace.errors import NotFound
 from millrace.experiments.reasons import Caution
 from millrace.experiments.units import one_arm_each
 from millrace.loaded import Loaded
-from millrace.log.log import Log
 from millrace.operate.history import LogHistory
 from millrace.policy.assignment import OVERRIDE, units_of
 from millrace.policy.wrappers import Experiment
@@ -40,7 +39,7 @@ class Exposures(NamedTuple):
 
 
 def exposures(
-    loaded: Loaded, log: Log, history: LogHistory, experiment: Experiment, since: int, until: int, *, alike: bool = False
+    loaded: Loaded, history: LogHistory, experiment: Experiment, since: int, until: int, *, alike: bool = False
 ) -> Exposures:
     """Return who was exposed to the arms of an experiment.
 
@@ -49,8 +48,7 @@ def exposures(
 
     Args:
         loaded: The system.
-        log: Its log.
-        history: The same, as training reads it.
+        history: Its log, as training reads it.
         experiment: The experiment.
         since: Decisions asked from this instant on, microseconds.
         until: What was known before this instant, microseconds.
@@ -59,7 +57,7 @@ def exposures(
     Raises:
         Refused: More units than one in a thousand were seen in two arms.
     """
-    rows = decided(loaded, log, history, experiment, since, until)
+    rows = decided(loaded, history, experiment, since, until)
     if alike:
         rows["arm"] = objects(["all"] * size(rows))
     else:
@@ -74,22 +72,17 @@ def exposures(
     return Exposures(_first(take(rows, once.keep)), once.mixed, once.cautions)
 
 
-def decided(loaded: Loaded, log: Log, history: LogHistory, experiment: Experiment, since: int, until: int) -> dict[str, Array]:
+def decided(loaded: Loaded, history: LogHistory, experiment: Experiment, since: int, until: int) -> dict[str, Array]:
     """Return a row per decision asked in [since, until) and known before: `id`, `at`, `watermark`, `arm`, `share`, `unit`, by instant.
 
     Decisions on requests that were forgotten are left out.
     """
-    made = [
-        (one.id, one.at, one.watermark, one.arm, one.arm_share)
-        for _, one in log.decisions(system=loaded.name, known_from=since, known_until=until)
-        if one.at >= since
-    ]
-    ids, at, watermark, arm, share = list(zip(*made, strict=True)) or [()] * 5
+    made = history.made(since, until)
+    made = take(made, made["at"] >= since)
     asked = history.events(loaded.system.request, until)
     placed = dict(zip(asked["id"].tolist(), range(size(asked)), strict=True))
-    place = np.array([placed.get(one, -1) for one in ids], dtype=np.int64)
-    rows = {"id": objects(ids), "arm": objects(arm), "share": np.array(share, dtype=np.float64)}
-    rows |= {"at": np.array(at, dtype=np.int64), "watermark": np.array(watermark, dtype=np.int64)}
+    place = np.array([placed.get(one, -1) for one in made["id"].tolist()], dtype=np.int64)
+    rows = {name: made[name] for name in ("id", "arm", "at", "watermark")} | {"share": made["arm_share"]}
     found = {**take(rows, place >= 0), "unit": units_text(experiment, take(asked, place[place >= 0]))}
     return take(found, np.argsort(found["at"], kind="stable"))
 

@@ -5,7 +5,7 @@ Features are computed in memory while what they read is small, and on disk, part
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,11 +25,11 @@ from millrace.loaded import Loaded
 from millrace.log.decisions import DECISION
 from millrace.log.log import Log
 from millrace.operate.backfilling import on_disk, parts_for
+from millrace.operate.decided_rows import made_rows, taken_rows
 from millrace.operate.published import Published
 from millrace.operate.retention import whole_from
 from millrace.schema import Field, field_names, shows
-from millrace.serve.facts import ONLINE_VIEW
-from millrace.types import EVER, Array, Columns, objects, size, stack, take
+from millrace.types import EVER, Array, Columns, size, stack, take
 
 AT_ONCE = 4_000_000
 """In memory a record takes about 300 bytes with its ids, and as many again while features are computed."""
@@ -55,7 +55,7 @@ class LogHistory:
         self._published = published
         self._loaded = loaded
         self._streams: dict[str, _Kept] = {}
-        self._decided = _Kept()
+        self._decided, self._made = _Kept(), _Kept()
         self._texts = {column for column, one in loaded.plan.features.items() if _is_text(one)}
         self._first: int | None = None
         self.forgotten = log.forgotten
@@ -63,7 +63,8 @@ class LogHistory:
     def _let_go(self) -> None:
         """Read all anew once somebody was forgotten: what was read before still holds the person."""
         if (forgotten := self._log.forgotten) != self.forgotten:
-            self._streams, self._decided, self._first, self.forgotten = {}, _Kept(), None, forgotten
+            self._streams, self._first, self.forgotten = {}, None, forgotten
+            self._decided, self._made = _Kept(), _Kept()
 
     def events(self, stream: type, until: int) -> Columns:
         """Return a stream's records known before an instant, by (known, position)."""
@@ -132,6 +133,18 @@ class LogHistory:
         known = rows["known"] < until
         return rows if known.all() else take(rows, known)
 
+    def made(self, since: int, until: int) -> Columns:
+        """Return a row per decision that became known in [since, until), in that order, whatever it took or repeats.
+
+        Columns: `id`, `at`, `known`, `watermark`, `policy`, `arm`, `arm_share`, `action`, `release` and `interleaved`. What became known
+        before is not read, until it is asked for.
+        """
+        self._let_go()
+        if since < self._made.begins:
+            self._made = _Kept(since)
+        rows = self._made.grown(self._safe(until), self._newly_made, _one_after_another)
+        return take(rows, slice(*np.searchsorted(rows["known"], [since, until]).tolist()))
+
     def first_decided(self, until: int) -> int | None:
         """Return when the first decision before an instant was asked, microseconds; None when there is none."""
         if self._first is None:  # once there is one it stays the first: an operator that waits asks at every step
@@ -144,11 +157,16 @@ class LogHistory:
         return min(until, self._log.last_known + 1)
 
     def _newly_decided(self, since: int, end: int) -> Columns:
-        made = self._log.decisions(system=self._loaded.name, known_from=since, known_until=end)
-        made = (pair for pair in made if not pair[1].repeats)  # the same answer again: it is learned from, and proven, once
-        rows = _taken_rows(made, self._texts)
+        made = (pair for pair in self._decisions(since, end) if not pair[1].repeats)  # the same again: it is learned from, and proven, once
+        rows = taken_rows(made, self._texts)
         rows = take(rows, rows["candidate"] != FORGOTTEN)
         return {**rows, **self._asked(rows["id"], end)}
+
+    def _newly_made(self, since: int, end: int) -> Columns:
+        return made_rows(list(self._decisions(since, end)))
+
+    def _decisions(self, since: int, end: int) -> Iterator[tuple[int, Decision]]:
+        return self._log.decisions(system=self._loaded.name, known_from=since, known_until=end)
 
     def _asked(self, ids: Array, until: int) -> dict[str, Array]:
         """Return the requests' own fields, a row per id."""
@@ -160,10 +178,14 @@ class LogHistory:
 
 
 class _Kept:
-    """Rows read so far, up to an instant."""
+    """Rows read so far, of what became known from one instant on, up to another.
 
-    def __init__(self) -> None:
-        self._until = EVER
+    Args:
+        begins: The instant.
+    """
+
+    def __init__(self, begins: int = EVER) -> None:
+        self.begins = self._until = begins
         self._rows: Columns | None = None
 
     def grown(self, until: int, read: Callable[[int, int], Columns], joined: Callable[[Columns, Columns], Columns]) -> Columns:
@@ -195,56 +217,3 @@ def _is_text(feature: Any) -> bool:
     if isinstance(feature, Field):
         return feature.dtype is object
     return isinstance(feature, Aggregate) and feature.is_value and dtype_of(feature.value).kind == "O"
-
-
-def _taken_rows(decisions: Iterable[tuple[int, Decision]], texts: Collection[str]) -> dict[str, Array]:
-    """Return a row per candidate taken, the values of the models' features and heads as served among the columns."""
-    pairs = sorted(decisions, key=lambda pair: (pair[1].at, pair[1].id))
-    made = [one for _, one in pairs]
-    counts = np.array([one.taken for one in made], dtype=np.int64)
-    out = {name: np.repeat(_column([getattr(one, name) for one in made], of), counts) for name, of in _PER_DECISION.items()}
-    out["known"] = np.repeat(np.array([known for known, _ in pairs], dtype=np.int64), counts)
-    out["missed"] = np.repeat(np.array([bool(one.missed) for one in made], dtype=bool), counts)
-    out["blind"] = np.repeat(np.array([ONLINE_VIEW in one.missed for one in made], dtype=bool), counts)
-    out["rank"] = np.concatenate([np.arange(n) for n in counts]) if len(counts) else np.zeros(0, dtype=np.int64)
-    out["candidate"] = objects(name for one in made for name in one.candidate[: one.taken])
-    for name in ("score", "propensity"):
-        out[name] = np.array([_number(value) for one in made for value in getattr(one, name)[: one.taken]], dtype=np.float64)
-    return {**out, **_served(made, counts, texts)}
-
-
-_PER_DECISION = {"id": str, "at": int, "watermark": int, "policy": str, "arm": str, "arm_share": float, "action": str, "release": str}
-
-
-def _served(decisions: list[Decision], counts: Array, texts: Collection[str]) -> dict[str, Array]:
-    """Return what was served of features and heads, `served <column>`, and on which rows there is such a value, `logged <column>`.
-
-    Missing where a decision's policy did not read it. What is a boolean wherever it was logged stays one, as models tell them from numbers.
-    """
-    names = sorted({name for one in decisions for name in one.features})
-    found = {}
-    for name in names:
-        parts = [(one.features.get(name), n) for one, n in zip(decisions, counts.tolist(), strict=True)]
-        values = [value for part, n in parts for value in part or [None] * n]
-        # What stood on defaults because the view did not answer was served, and is back-filled all the same: no model learns an outage.
-        there = [bool(part) and ONLINE_VIEW not in one.missed for one, (part, _) in zip(decisions, parts, strict=True)]
-        logged = np.repeat(np.array(there, dtype=bool), counts)
-        found[f"served {name}"] = _served_column(values, logged, name in texts)
-        found[f"logged {name}"] = logged
-    return found
-
-
-def _served_column(values: list[Any], logged: Array, is_text: bool) -> Array:
-    if is_text or any(isinstance(value, str) for value in values):
-        return objects(values)
-    if all(isinstance(value, bool) for value, known in zip(values, logged.tolist(), strict=True) if known):
-        return np.array([bool(value) for value in values], dtype=bool)
-    return np.array([_number(value) for value in values], dtype=np.float64)
-
-
-def _column(values: list[Any], of: type) -> Array:
-    return objects(values) if of is str else np.array(values, dtype=np.float64 if of is float else np.int64)
-
-
-def _number(value: Any) -> float:
-    return float("nan") if value is None else float(value)

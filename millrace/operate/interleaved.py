@@ -9,14 +9,13 @@ import numpy as np
 from millrace.experiments.interleaving import Credits, credits
 from millrace.experiments.reasons import Reason, Refused
 from millrace.loaded import Loaded
-from millrace.log.log import Log
 from millrace.models.declare import Outcome
 from millrace.operate.history import LogHistory
 from millrace.policy.interleave import Interleave
 from millrace.schema import Field
 from millrace.training.attribution import after, join_keys, label
 from millrace.training.logged import back_filled
-from millrace.types import Array, take
+from millrace.types import EVER, Array, take
 
 
 class Earned(NamedTuple):
@@ -34,7 +33,7 @@ class Earned(NamedTuple):
 
 
 def interleaved(
-    loaded: Loaded, log: Log, history: LogHistory, policy: Interleave, outcome: Outcome, unit: Field, since: int, until: int
+    loaded: Loaded, history: LogHistory, policy: Interleave, outcome: Outcome, unit: Field, since: int, until: int
 ) -> Earned:
     """Return what each arm of an interleaving earned by an outcome, ready for `preference`.
 
@@ -43,8 +42,7 @@ def interleaved(
 
     Args:
         loaded: The system.
-        log: Its log.
-        history: The same, as training reads it.
+        history: Its log, as training reads it.
         policy: The interleaving; it must be the system's.
         outcome: What rows earn: its value, 0 or more.
         unit: The request's field that says who asked, such as `Refresh.viewer`.
@@ -57,12 +55,13 @@ def interleaved(
     name = loaded.name_of(policy)
     rows = history.decided(since, until)
     rows = take(rows, rows["policy"] == name)
-    made = {one.id: one.interleaved for _, one in log.decisions(system=loaded.name, known_until=until) if one.policy == name}
+    made = history.made(EVER, until)
+    of_each = dict(zip(made["id"].tolist(), made["interleaved"].tolist(), strict=True))
     begun = back_filled(loaded.plan, [outcome.after], rows, history).values if outcome.after is not None else {}
     keys = join_keys(outcome, loaded.system.request, loaded.system.candidate)
     reward = label(outcome, rows, history.events(outcome.stream, until), keys, until, after(outcome, begun))
     ids, first, request, counts = np.unique(rows["id"].astype(str), return_index=True, return_inverse=True, return_counts=True)
-    slates = [made[one] for one in ids.tolist()]
+    slates = [of_each[one] for one in ids.tolist()]
     is_known = np.bincount(request, np.isnan(reward), minlength=len(ids)) == 0
     is_whole = counts == [len(one.team) if one is not None else 0 for one in slates]  # of some a row was forgotten
     kept = np.flatnonzero(is_known & is_whole)

@@ -20,7 +20,6 @@ from millrace.experiments.reads import on_log
 from millrace.experiments.scorecard import Scorecard
 from millrace.experiments.spread import Spread
 from millrace.loaded import Loaded
-from millrace.log.log import Log
 from millrace.operate.exposures import exposures
 from millrace.operate.history import LogHistory
 from millrace.operate.scanning import scan
@@ -80,7 +79,7 @@ _MORE: Mapping[str, Inflation] = {
 
 
 def ahead(
-    loaded: Loaded, log: Log, history: LogHistory, experiment: Experiment, until: int, over: str = "14d", power: float = 0.8
+    loaded: Loaded, history: LogHistory, experiment: Experiment, until: int, over: str = "14d", power: float = 0.8
 ) -> Ahead:
     """Return what an experiment would show, week by week, if units came and varied as they did lately.
 
@@ -89,8 +88,7 @@ def ahead(
 
     Args:
         loaded: The system.
-        log: Its log.
-        history: The same, as training reads it.
+        history: Its log, as training reads it.
         experiment: The experiment, with a scorecard.
         until: The end of what is read, microseconds.
         over: How far back it reads for units, as "14d", besides the time that the metrics need.
@@ -104,7 +102,7 @@ def ahead(
     card, reads = on_log(experiment.scorecard)
     closes = max((read.closes for read in reads), default=0)
     since = until - micros(over) - closes
-    seen = exposures(loaded, log, history, experiment, since, until, alike=True).units
+    seen = exposures(loaded, history, experiment, since, until, alike=True).units
     slot = experiment.unit if isinstance(experiment.unit, TimeSlot) else None
     card = over_slots(card, slot.every, slot.washout) if slot is not None else card
     ripe = old_enough(seen, reads, until) if slot is None else settled(seen, slot, reads, since, until)

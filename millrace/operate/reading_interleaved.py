@@ -23,7 +23,6 @@ from millrace.operate.interleaved import Earned, interleaved
 from millrace.operate.reading_out import RULES, Reader, Reading
 from millrace.policy.interleave import Interleave
 from millrace.policy.wrappers import Experiment
-from millrace.serve.home import Home
 from millrace.stores.experiments import Course
 from millrace.types import EVER
 
@@ -36,7 +35,6 @@ class InterleavedReader:
 
     Args:
         loaded: The system.
-        home: Its folder; the log is only read.
         history: Its log, as training reads it.
         policy: The interleaving.
         course: What is on record of it; None where it was never started.
@@ -45,11 +43,11 @@ class InterleavedReader:
         NotFound: It does not say what it is read by.
     """
 
-    def __init__(self, loaded: Loaded, home: Home, history: LogHistory, policy: Interleave, course: Course | None) -> None:
+    def __init__(self, loaded: Loaded, history: LogHistory, policy: Interleave, course: Course | None) -> None:
         if policy.reward is None or policy.unit is None:
             said = "say what is earned and who asks, reward=clicked, unit=Search.viewer"
             raise NotFound(f"{loaded.name_of(policy)} declares no reward=: {said}")
-        self._loaded, self._home, self._history, self._policy = loaded, home, history, policy
+        self._loaded, self._history, self._policy = loaded, history, policy
         self._reward, self._unit, self._course = policy.reward, policy.unit, course
         self.primary = f"{loaded.name_of(policy.reward)} per request"
         self.confidence = CONFIDENCE
@@ -69,7 +67,7 @@ class InterleavedReader:
         """
         since = self._course.began if self._course is not None else EVER
         try:
-            earned = interleaved(self._loaded, self._home.log, self._history, self._policy, self._reward, self._unit, since, until)
+            earned = interleaved(self._loaded, self._history, self._policy, self._reward, self._unit, since, until)
         except Refused as refused:
             if refused.reason is Reason.FEW_UNITS:
                 raise NotFound(str(refused)) from refused
@@ -83,13 +81,13 @@ class InterleavedReader:
         """Return readings at instants spread evenly up to one, those at which there is something to read; each knows those before."""
         since = self._course.began if self._course is not None else EVER
         name = self._loaded.name_of(self._policy)
-        asked = [one.at for _, one in self._home.log.decisions(system=self._loaded.name, known_until=until) if one.policy == name]
-        asked = [at + self._reward.window for at in asked if at >= since]
-        if not asked or min(asked) >= until:
+        made = self._history.made(EVER, until)
+        asked = made["at"][(made["policy"] == name) & (made["at"] >= since)] + self._reward.window
+        if not len(asked) or (begun := int(asked.min())) >= until:
             return []
         past: dict[str, list[Look]] = {}
         found: list[Reading] = []
-        for at in np.linspace(min(asked), min(until, max(asked) + 1), steps + 1)[1:].astype(np.int64).tolist():
+        for at in np.linspace(begun, min(until, int(asked.max()) + 1), steps + 1)[1:].astype(np.int64).tolist():
             try:
                 found.append(self.read(at, past))
             except NotFound:
@@ -165,8 +163,8 @@ def compared_of(loaded: Loaded, name: str = "") -> tuple[str, Experiment | Inter
 
 
 def reader_of(
-    loaded: Loaded, home: Home, history: LogHistory, compared: Experiment | Interleave, course: Course | None
+    loaded: Loaded, history: LogHistory, compared: Experiment | Interleave, course: Course | None
 ) -> Reader | InterleavedReader:
     """Return what reads an experiment or an interleaving; see `Reader`."""
     kind = InterleavedReader if isinstance(compared, Interleave) else Reader
-    return kind(loaded, home, history, compared, course)  # type: ignore[arg-type]
+    return kind(loaded, history, compared, course)  # type: ignore[arg-type]

@@ -34,7 +34,6 @@ from millrace.operate.slot_units import closes, settled, whole
 from millrace.operate.unit_columns import Units, old_enough
 from millrace.policy.assignment import TimeSlot
 from millrace.policy.wrappers import Experiment
-from millrace.serve.home import Home
 from millrace.stores.experiments import Course
 from millrace.types import EVER, Array, Columns, size, take
 
@@ -69,7 +68,6 @@ class Reader:
 
     Args:
         loaded: The system.
-        home: Its folder; the log is only read.
         history: Its log, as training reads it.
         experiment: The experiment.
         course: What is on record of it; None where it was never started.
@@ -78,10 +76,10 @@ class Reader:
         NotFound: The experiment declares no scorecard.
     """
 
-    def __init__(self, loaded: Loaded, home: Home, history: LogHistory, experiment: Experiment, course: Course | None) -> None:
+    def __init__(self, loaded: Loaded, history: LogHistory, experiment: Experiment, course: Course | None) -> None:
         if not isinstance(experiment.scorecard, Scorecard):
             raise NotFound(f"{loaded.name_of(experiment)} declares no scorecard=: say what it is read by, scorecard=Scorecard(Mean(...))")
-        self._loaded, self._home, self._history, self._experiment = loaded, home, history, experiment
+        self._loaded, self._history, self._experiment = loaded, history, experiment
         self._course = course
         self.card, self.reads = on_log(experiment.scorecard)
         if isinstance(slot := experiment.unit, TimeSlot):
@@ -101,7 +99,7 @@ class Reader:
         Raises:
             Refused: Too many units were seen in two arms.
         """
-        seen = exposures(self._loaded, self._home.log, self._history, self._experiment, self.since, until)
+        seen = exposures(self._loaded, self._history, self._experiment, self.since, until)
         slot, reads = self._experiment.unit, self.reads
         is_slot = isinstance(slot, TimeSlot)
         ripe = settled(seen.units, slot, reads, self.since, until) if is_slot else old_enough(seen.units, reads, until)
@@ -145,7 +143,7 @@ class Reader:
         """
         slot = self._experiment.unit
         late = closes(slot, self.reads) if isinstance(slot, TimeSlot) else max((read.closes for read in self.reads), default=0)
-        seen = exposures(self._loaded, self._home.log, self._history, self._experiment, self.since, until).units
+        seen = exposures(self._loaded, self._history, self._experiment, self.since, until).units
         if not size(seen) or (begun := int(seen["first"].min()) + late) >= until:
             return []
         past: dict[str, list[Look]] = {}

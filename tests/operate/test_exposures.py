@@ -20,7 +20,7 @@ def read(of: Stand, since: int = EVER, until: int = START + 90 * DAY, name: str 
     """Return the exposures, and what reads a column of them."""
     home, history = of.opened()
     _, experiment = experiment_of(of.loaded, name)
-    found = exposures(of.loaded, home.log, history, experiment, since, until)
+    found = exposures(of.loaded, history, experiment, since, until)
 
     def column(one: Read) -> dict[str, float]:
         got = Units(of.loaded, history, experiment, found.units, until).columns([one])[one.column]

@@ -38,7 +38,7 @@ def read(engine: Engine, until: int = NOW + DAY) -> Earned:
     policy = engine.loaded.system.policy.policy
     [sold] = engine.loaded.models["ranker"].outcomes
     history = LogHistory(engine.home.log, engine.loaded)
-    return interleaved(engine.loaded, engine.home.log, history, policy, sold, engine.loaded.system.request.visitor, EVER, until)
+    return interleaved(engine.loaded, history, policy, sold, engine.loaded.system.request.visitor, EVER, until)
 
 
 def buy(client: Client, visitor: str, good: str) -> None:

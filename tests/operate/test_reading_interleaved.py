@@ -56,7 +56,7 @@ def course(rule: str = "anytime", planned: int = VISITORS, looks: list[dict[str,
 
 def reader(engine: Engine, of: Course | None) -> InterleavedReader:
     _, policy = compared_of(engine.loaded)
-    made = reader_of(engine.loaded, engine.home, LogHistory(engine.home.log, engine.loaded), policy, of)
+    made = reader_of(engine.loaded, LogHistory(engine.home.log, engine.loaded), policy, of)
     assert isinstance(made, InterleavedReader)
     return made
 
@@ -67,7 +67,7 @@ def test_what_is_read_is_the_preference_in_the_log(shelf: tuple[Client, Engine])
     [one] = found.found.findings
     policy = engine.loaded.system.policy.policy
     history = LogHistory(engine.home.log, engine.loaded)
-    earned = interleaved(engine.loaded, engine.home.log, history, policy, policy.reward, policy.unit, EVER, NOW + DAY)
+    earned = interleaved(engine.loaded, history, policy, policy.reward, policy.unit, EVER, NOW + DAY)
     by_hand = preference(earned.credits, "new", "old", earned.unit)
     assert one.comparison.difference == by_hand.difference
     assert one.comparison.p_value == by_hand.p_value
@@ -84,7 +84,7 @@ def test_level_is_kept_where_arms_change_names_at_random(shelf: tuple[Client, En
     _, engine = shelf
     policy = engine.loaded.system.policy.policy
     history = LogHistory(engine.home.log, engine.loaded)
-    earned = interleaved(engine.loaded, engine.home.log, history, policy, policy.reward, policy.unit, EVER, NOW + DAY)
+    earned = interleaved(engine.loaded, history, policy, policy.reward, policy.unit, EVER, NOW + DAY)
     g, wrong, draws = np.random.default_rng(0), 0, 4_000
     for _ in range(draws):
         swapped = g.random(len(earned.unit)) < 0.5
@@ -125,7 +125,7 @@ def test_interleaving_that_does_not_say_what_it_is_read_by_is_not_read(tmp_path:
     of = stand(tmp_path, module.replace("Experiment, Fresh", "Fresh, Interleave"))
     home, history = lived_nowhere(of)
     with pytest.raises(NotFound, match="served declares no reward=: say what is earned and who asks"):
-        reader_of(of.loaded, home, history, compared_of(of.loaded)[1], None)
+        reader_of(of.loaded, history, compared_of(of.loaded)[1], None)
 
 
 def lived_nowhere(of: Stand) -> tuple[Home, LogHistory]:

@@ -45,7 +45,7 @@ def planned(rule: str, units: int = GUESTS, **found: list[dict]) -> Course:
 
 def reader(of: Stand, course: Course | None) -> Reader:
     home, history = of.opened()
-    return Reader(of.loaded, home, history, experiment_of(of.loaded)[1], course)
+    return Reader(of.loaded, history, experiment_of(of.loaded)[1], course)
 
 
 def primary(found: Reading):
@@ -159,7 +159,7 @@ def test_plan_follows_the_variance_and_the_units_of_the_log(world: tuple[Stand, 
     of, now = world
     home, history = of.opened()
     experiment = experiment_of(of.loaded)[1]
-    found = ahead(of.loaded, home.log, history, experiment, now, over="7d")
+    found = ahead(of.loaded, history, experiment, now, over="7d")
     assert found.units[0] == pytest.approx(GUESTS * 7 / 3, rel=0.1), "of all weeks the log has seen three days"
     np.testing.assert_allclose(np.diff(found.units), found.units[0], atol=1)
     seen = found.detectable[np.isfinite(found.detectable)]
@@ -169,7 +169,7 @@ def test_plan_follows_the_variance_and_the_units_of_the_log(world: tuple[Stand, 
     assert found.weeks_for(1e-6) is None
     assert found.figure.units == GUESTS
     with pytest.raises(NotFound, match="0 units were decided about"):
-        ahead(of.loaded, home.log, history, experiment, now + 90 * DAY, over="7d")
+        ahead(of.loaded, history, experiment, now + 90 * DAY, over="7d")
 
 
 # ---- the arm that is kept
