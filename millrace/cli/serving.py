@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -33,6 +34,8 @@ TIDY_EVERY_S = 600.0
 """How often what was logged moves from the inbox to the lake, in seconds."""
 _SLICE = 5_000
 """How many records move in one transaction: who writes waits for it."""
+_POOL = "ARROW_DEFAULT_MEMORY_POOL"
+"""Names, in the environment, where Arrow takes its memory from: `system`, `mimalloc`, `jemalloc`."""
 
 
 def serve(system: str, folder: Path, front: Front, *, operate: bool, online: str = "", workers: int = 1) -> None:
@@ -54,6 +57,7 @@ def serve(system: str, folder: Path, front: Front, *, operate: bool, online: str
         Conflict: Another process writes to the log.
         Unavailable: The port is taken.
     """
+    return_memory()
     loaded = load(system)
     if online:
         store_of(online)
@@ -74,6 +78,15 @@ def serve(system: str, folder: Path, front: Front, *, operate: bool, online: str
             else:
                 app = create_app(engine, closed=front.is_open, lasting=True, tracer=tracer, most_bytes=front.largest_body)
                 run(taking(app, engine, home, front.token), on_socket(taken.fileno(), front.tls), app.state.drain)
+
+
+def return_memory() -> None:
+    """Have Arrow take its memory from the system, unless the environment says otherwise; heard if it comes before Arrow's first use.
+
+    What it takes for a compaction every ten minutes goes back then. Its own allocator keeps some of it for each thread that comes and
+    goes: 6 MiB more after every compaction, without end.
+    """
+    os.environ.setdefault(_POOL, "system")
 
 
 def _publish(engine: Engine, home: Home, online: str) -> None:
