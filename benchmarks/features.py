@@ -2,8 +2,9 @@
 
 Requests arrive at random at half of what we can serve, whether or not the one before is done, and a latency counts from the intended
 arrival, so that a stall is charged to all who waited (no coordinated omission). The next one is waited for awake: who reads features is
-deciding already, and what it costs to wake a core that went to sleep is `decide-http`'s to show. Feast reads 30 stored numbers per candidate from its
-default online store (SQLite), one request after another: a kinder measure. Ours compute windows as of the request's watermark.
+deciding already, and what it costs to wake a core that went to sleep is `decide-http`'s to show. Feast reads 30 stored numbers per
+candidate from its default online store (SQLite), one request after another: a kinder measure. Ours compute windows as of the request's
+watermark.
 
 Then the same features are read by another process from a Redis that the engine publishes to, beside bare reads of the same bytes.
 """
@@ -41,7 +42,7 @@ LIMIT_BARE = 2.0
 
 
 def questions(n: int, candidates: int, at: int, seed: int) -> list[Decisions]:
-    """Return `n` requests of random viewers, each with random candidates: names that the catalogue holds once, as a source proposes them."""
+    """Return `n` requests of random viewers, each with random candidates: names as a source proposes them, each held once."""
     g, names = np.random.default_rng(seed), objects(f"v{video}" for video in range(VIDEOS))
     made = []
     for i in range(n):

@@ -44,6 +44,7 @@ from millrace.types import Array
 
 if TYPE_CHECKING:
     from millrace.experiments.compared import Compared as Compared
+    from millrace.experiments.effect_prior import EffectPrior as EffectPrior
     from millrace.experiments.metrics import Count as Count
     from millrace.experiments.metrics import Mean as Mean
     from millrace.experiments.metrics import Proportion as Proportion
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from millrace.experiments.metrics import Ratio as Ratio
     from millrace.experiments.metrics import Retention as Retention
     from millrace.experiments.non_inferior import NonInferior as NonInferior
+    from millrace.experiments.other_side import OtherSide as OtherSide
     from millrace.experiments.scorecard import Scorecard as Scorecard
     from millrace.experiments.ways import Bootstrap as Bootstrap
     from millrace.experiments.ways import Clustered as Clustered
@@ -64,7 +66,9 @@ _ON_USE = {
     **dict.fromkeys(("Count", "Mean", "Proportion", "Quantile", "Ratio", "Retention"), "millrace.experiments.metrics"),
     **dict.fromkeys(("Bootstrap", "Clustered", "Permutation", "Stratified"), "millrace.experiments.ways"),
     "Compared": "millrace.experiments.compared",
+    "EffectPrior": "millrace.experiments.effect_prior",
     "NonInferior": "millrace.experiments.non_inferior",
+    "OtherSide": "millrace.experiments.other_side",
     "Scorecard": "millrace.experiments.scorecard",
 }
 

@@ -49,6 +49,8 @@ def _scorecards_can_be_read(loaded: Loaded) -> Iterator[Problem]:
                 over_slots(card, one.unit.every, one.unit.washout)
                 if card.segments:
                     raise DeclarationError("segments= tells units apart, and in a slot of time there are many: leave it out")
+                if card.other_side:
+                    raise DeclarationError("other_side= is of units that meet others, and slots of time meet everybody: leave it out")
             for read in reads:
                 _check(loaded, one, read)
         except DeclarationError as error:

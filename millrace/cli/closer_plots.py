@@ -1,4 +1,4 @@
-"""A closer look at the primary metric as plots: the effect by segment, as seen and as drawn to the mean, and by exposure age."""
+"""A closer look at a metric as plots: the effect by segment, as seen and as drawn to the mean, and by exposure age."""
 
 from __future__ import annotations
 

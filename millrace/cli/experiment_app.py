@@ -56,6 +56,9 @@ def status(
     system: System,
     page: Annotated[Path | None, typer.Option(help="Write a page with plots: an HTML file.", dir_okay=False)] = None,
     full: Annotated[bool, typer.Option("--full", help="Print the effect in every segment and at every exposure age too.")] = False,
+    closer: Annotated[
+        list[str], typer.Option(metavar="METRIC", help="Look at this metric as closely as at the primary one; may be repeated.")
+    ] = [],  # noqa: B006
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     experiment: Name = "",
     home: Where = HOME,
@@ -63,7 +66,7 @@ def status(
     """Read it by the rule that was planned, and put on record that somebody looked."""
     from millrace.cli.experimenting import status as work
 
-    work(system, home, experiment, page, full=full, json=json)
+    work(system, home, experiment, page, full=full, json=json, closer=closer)
 
 
 @app.command()

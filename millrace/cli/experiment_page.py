@@ -13,6 +13,8 @@ from millrace.cli.plots import ALARM, GOOD, OURS, THEIRS, html, rendered, styled
 from millrace.cli.printing import number, when
 from millrace.experiments.closer_told import lines
 from millrace.experiments.comparison import AT_ONE_LOOK, Comparison
+from millrace.experiments.other_side_told import rows
+from millrace.experiments.other_side_told import told as side_told
 from millrace.experiments.readout import Finding
 from millrace.operate.reading_interleaved import InterleavedReader
 from millrace.operate.reading_out import Reader, Reading
@@ -31,32 +33,37 @@ def experiment_page(name: str, reader: Reader | InterleavedReader, seen: Reading
         seen: How it stands.
         course: What is on record of it.
     """
-    plots = [_forest(seen), *_course(reader.primary, reader.course(seen.at))]
+    merged = isinstance(reader, InterleavedReader)
+    plots = [_forest(seen, relative=not merged), *_course(reader.primary, reader.course(seen.at))]
     near = [
         {"arm": one.arm, "metric": one.metric, "lines": lines(one), "plots": [html(plot) for plot in closer_plots(one)]}
         for one in seen.closer.values()
     ]
+    sides = [
+        {"name": called, "arm": arm, "control": seen.found.control, "of": side, "rows": rows(side), "told": side_told(side)}
+        for arm, each in seen.other_side.items()
+        for called, side in each.items()
+    ]
     return rendered(
         "experiment.template", [plot for plot in plots if plot is not None], name=name, course=course, told=told(seen, course),
-        at=when(seen.at), between=between(seen), shares=seen.found.shares, balance=seen.balance, number=number, closer=near,
+        at=when(seen.at), between=between(seen), shares=seen.found.shares, balance=seen.balance, number=number, closer=near, sides=sides,
     )  # fmt: skip
 
 
-def _forest(seen: Reading) -> Any:
-    """Return a line per metric and arm: its relative difference and interval; None where there is nothing to draw."""
+def _forest(seen: Reading, *, relative: bool) -> Any:
+    """Return a line per metric and arm: its difference and interval; None where there is nothing to draw.
+
+    Metrics in several units are drawn as parts of the control's value; the credits of merged arms, which are all in one, as they are.
+    """
     from plotly import graph_objects as go
 
-    drawn = [one for one in seen.found.findings if one.comparison is not None and one.comparison.relative is not None]
+    drawn = [(one, ends) for one in seen.found.findings if (ends := _ends(one.comparison, relative=relative)) is not None]
     if not drawn:
         return None
     several = len(seen.found.arms) > 1
     figure = go.Figure()
-    for one in drawn:
-        found: Comparison = one.comparison  # type: ignore[assignment]
-        middle = float(found.relative or 0.0)
-        above, below = (
-            abs(end - middle) if end is not None and np.isfinite(end) else 0.0 for end in (found.relative_high, found.relative_low)
-        )
+    for one, (middle, low, high) in drawn:
+        above, below = (abs(end - middle) if end is not None and np.isfinite(end) else 0.0 for end in (high, low))
         figure.add_scatter(
             x=[middle],
             y=[_named(one, several)],
@@ -64,10 +71,22 @@ def _forest(seen: Reading) -> Any:
             mode="markers",
             marker={"size": 12 if one.role == "primary" else 9, "color": _COLOURS[one.shown]},
         )
-    figure.add_vline(x=0, line={"color": THEIRS, "width": 1.2})
-    figure.update_xaxes(title="relative difference from the control", tickformat="+.0%")
+    figure.add_vline(x=0, line={"color": THEIRS, "width": 1.2}, annotation_text="" if relative else "no preference")
+    if relative:
+        figure.update_xaxes(title="relative difference from the control", tickformat="+.0%")
+    else:
+        figure.update_xaxes(title=f"credit per request, more than {seen.found.control} earned", tickformat="+")
     figure.update_yaxes(autorange="reversed", type="category")
     return styled(figure, "What was shown of each metric, with its interval", 150 + 42 * len(drawn))
+
+
+def _ends(found: Comparison | None, *, relative: bool) -> tuple[float, float | None, float | None] | None:
+    """Return (difference, lower end, upper end); None where there is no such figure."""
+    if found is None or (relative and found.relative is None):
+        return None
+    if relative:
+        return float(found.relative or 0.0), found.relative_low, found.relative_high
+    return found.difference, found.low, found.high
 
 
 def _named(one: Finding, several: bool) -> str:

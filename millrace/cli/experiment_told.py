@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from millrace.cli.printing import number, table, when
+from millrace.experiments import other_side_told
 from millrace.experiments.closer import Closer
 from millrace.experiments.closer_told import lines
+from millrace.experiments.meetings_compared import SideFound
 from millrace.experiments.novelty import Ageing
+from millrace.experiments.reasons import Caution
 from millrace.experiments.segments import Segments
 from millrace.experiments.verdict import difference
 from millrace.operate.reading_out import Reading
@@ -69,10 +72,26 @@ def scorecard(seen: Reading) -> Table:
 
 
 def closer_table(of: Closer) -> Table:
-    """Return a closer look at the primary metric, a line each."""
+    """Return a closer look at a metric, a line each."""
     rows = table(f"{of.metric} of {of.arm}, looked at more closely", "what", "said")
     for what, said in lines(of):
         rows.add_row(what, said)
+    return rows
+
+
+def side_table(name: str, of: SideFound | Caution) -> Table:
+    """Return how units met those on the other side, a line per figure; or why that is not said."""
+    if isinstance(of, Caution):
+        rows = table(f"{name}, on the other side", "what", "said")
+        rows.add_row("not said", of.said)
+        return rows
+    control = f"{of.control} (control)"
+    numbers = (control, of.arm, "p")
+    rows = table(
+        f"{name}, on the other side: as units of {of.arm} met them", "what", control, of.arm, "difference", "p", "shown", numbers=numbers
+    )
+    for row in other_side_told.rows(of):
+        rows.add_row(*row)
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,12 @@ import msgspec
 import numpy as np
 
 from millrace.cli.as_json import in_json
-from millrace.cli.experiment_told import closer_table, headline, in_full, scorecard, told
+from millrace.cli.experiment_told import closer_table, headline, in_full, scorecard, side_table, told
 from millrace.cli.opening import Desk, reading
 from millrace.cli.printing import console, number, table
 from millrace.errors import BadInput, NotFound
+from millrace.experiments.meetings_compared import SideFound
+from millrace.experiments.other_side_told import told as side_told
 from millrace.operate.by_rule import check_rule
 from millrace.operate.planning_ahead import Ahead, ahead
 from millrace.operate.reading_interleaved import compared_of, reader_of
@@ -95,7 +98,9 @@ def start(
 _RULES = {"anytime": "at any time are allowed", "group": "in between are paid for", "fixed": "before its end decide nothing"}
 
 
-def status(system: str, folder: Path, name: str, page: Path | None, *, full: bool = False, json: bool = False) -> None:
+def status(
+    system: str, folder: Path, name: str, page: Path | None, *, full: bool = False, json: bool = False, closer: Sequence[str] = ()
+) -> None:
     """Print how an experiment stands, and put on record that somebody looked.
 
     Args:
@@ -105,15 +110,17 @@ def status(system: str, folder: Path, name: str, page: Path | None, *, full: boo
         page: Where a page with plots is written, if one is.
         full: Print the effect in every segment and at every age too.
         json: Print one JSON object instead.
+        closer: Other metrics to look at as closely as at the primary one.
 
     Raises:
         NotFound: There is no experiment or no scorecard, or no unit is old enough.
+        BadInput: There is no such metric.
     """
     with reading(system, folder) as desk:
         named, experiment = compared_of(desk.loaded, name)
         course = desk.home.experiments.course(desk.loaded.name, named)
         reader = reader_of(desk.loaded, desk.history, experiment, course)
-        seen = reader.read(wall() if course is None or course.ended is None else course.ended, closer=True)
+        seen = reader.read(wall() if course is None or course.ended is None else course.ended, closer=True, also=closer)
         if json:
             print(in_json({"experiment": named, "course": course, **seen._asdict()}))
         else:
@@ -138,6 +145,12 @@ def _print(name: str, seen: Reading, course: Course | None, *, full: bool) -> No
         out.print()
         for rows in (closer_table(one), *(in_full(one) if full else ())):
             out.print(rows)
+    for sides in seen.other_side.values():
+        for called, side in sides.items():
+            out.print()
+            out.print(side_table(called, side))
+            for line in side_told(side) if isinstance(side, SideFound) else ():
+                out.print(line)
 
 
 def stop(system: str, folder: Path, name: str, why: str, keep: str) -> None:

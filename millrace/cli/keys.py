@@ -10,6 +10,7 @@ from millrace.cli.printing import console, table, when
 from millrace.errors import BadInput, DeclarationError
 from millrace.serve.access import fresh_key
 from millrace.serve.clock import wall
+from millrace.serve.home import systems_in
 from millrace.stores.api_keys import ApiKey, ApiKeys
 from millrace.stores.audit import Change
 from millrace.stores.database import open_database
@@ -29,16 +30,24 @@ def add(folder: Path, name: str, role: str, systems: Sequence[str], rate: float 
         why: For the audit.
 
     Raises:
-        BadInput: One of these is wrong.
+        BadInput: One of these is wrong, or there is no such system, where the folder tells which there are.
         Conflict: There is a key of that name, or was.
     """
     now = wall()
     until = now + _length(expires) if expires else None
     key = fresh_key()
     with open_database(folder) as database:
+        _check_systems(folder, systems, systems_in(folder, database))
         ApiKeys(database).add(name, key, role, _change(now, why), systems=systems, rate=rate, expires=until)
     console(to_errors=True).print(f"{name} may, as {role}; a running server knows within seconds. The key is shown only now:")
     print(key)
+
+
+def _check_systems(folder: Path, wanted: Sequence[str], known: Sequence[str]) -> None:
+    wrong = next((one for one in wanted if known and one not in known), None)
+    if wrong is not None:
+        said = f"{folder} knows no system {wrong!r}, so the key would open nothing: use one of {', '.join(known)}"
+        raise BadInput(f"{said}, or serve {wrong} there first", field="system")
 
 
 def revoke(folder: Path, name: str, why: str) -> None:

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     TOUCHED = "a covariate differs between arms"
     MIXED = "made in more than one way"
     BIASED = "biased by its method"
+    UNNAMED = "names nobody"
 
 
 class Refused(BadInput):

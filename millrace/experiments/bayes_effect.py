@@ -4,43 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import numpy as np
 from scipy import interpolate, optimize, special
 
-from millrace.errors import BadInput
 from millrace.experiments.bayes import Belief
 from millrace.experiments.comparison import Arm, Asked
+from millrace.experiments.effect_prior import EffectPrior
 from millrace.experiments.reasons import Reason, Refused
 from millrace.experiments.relative import has_base
 from millrace.experiments.root import root
 from millrace.types import Array
-
-
-class EffectPrior(msgspec.Struct, frozen=True):
-    """A normal prior belief in treatment - control.
-
-    Attributes:
-        mean: What is expected, in the metric's unit.
-        spread: Its standard deviation, above 0.
-        past: How many experiments it was learned from; 0 where it was set.
-        why: Where it comes from if it was set, in words.
-    """
-
-    mean: float
-    spread: float
-    past: int = 0
-    why: str = "as set"
-
-    def __post_init__(self) -> None:
-        if not (np.isfinite(self.mean) and np.isfinite(self.spread) and self.spread > 0):
-            raise BadInput(f"EffectPrior({self.mean}, {self.spread}): a number, and a spread above 0")
-
-    @property
-    def said(self) -> str:
-        """The prior in words."""
-        origin = f"learned from {self.past} experiments" if self.past else self.why
-        return f"normal, mean {self.mean:.4g}, standard deviation {self.spread:.4g}, {origin}"
 
 
 def stated_prior(control: Arm, effect: float | None = None) -> EffectPrior:
@@ -59,7 +32,7 @@ def stated_prior(control: Arm, effect: float | None = None) -> EffectPrior:
     if effect:
         return EffectPrior(0.0, abs(effect), why="the effect that was planned for")
     if not has_base(control, Asked()):
-        said = f"{control.name} may be 0, so a tenth of it is no prior: plan for an effect (millrace experiment start --effect)"
+        said = f"{control.name} may be 0, so a tenth of it is no prior: declare Scorecard(prior=), or plan for an effect, start --effect"
         raise Refused(Reason.NO_BASE, said, control.name)
     return EffectPrior(0.0, abs(control.value) / 10, why="a tenth of the control's value")
 

@@ -1,4 +1,4 @@
-"""A closer look at the primary metric in plain language."""
+"""A closer look at a metric in plain language."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ def lines(of: Closer) -> list[tuple[str, str]]:
         hardly = "hardly less than it looks: it lies far beyond what was needed to be shown"
         said = f"{amount(of.worth, of)}, as it was picked for being shown" if of.worth.kept < _HARDLY else hardly
         told.append(("what it is worth", said))
+        if of.role == "secondary":
+            told.append(("mind", "it is one of several metrics: where it was picked among them, it is worth less still"))
     told.append(("belief", believed(of.belief, of) if isinstance(of.belief, Belief) else _unsaid(of.belief)))
     if of.ageing is not None:
         told.append(("by exposure age", ageing_said(of.ageing, of) if isinstance(of.ageing, Ageing) else _unsaid(of.ageing)))

@@ -61,18 +61,19 @@ class Ordered(msgspec.Struct, frozen=True):
     q: float
 
     def ranks(self, n: int) -> Array:
-        """Return which of n values in ascending order are asked for, from 0: (low end, two beside the quantile, high end).
+        """Return which of n values in ascending order are asked for, from 0: beyond the low end, it, two beside the quantile, and so on.
 
         The ends are 1.3 standard errors of the quantile's rank off; the quantile lies between the middle two. Farther off, values that
-        thin out towards their tail would make the error too large; nearer by, too few ranks would tell it.
+        thin out towards their tail would make the error too large; nearer by, too few ranks would tell it. The first and the last are
+        twice as far off: they tell whether one value fills the ranks about an end.
 
         >>> Ordered(Term("watched"), 0.5).ranks(101)
-        array([43, 50, 51, 57])
+        array([37, 43, 50, 51, 57, 63])
         """
         place = self.q * (n - 1)
         far = _REACH * np.sqrt(n * self.q * (1 - self.q))
-        asked = [np.floor(self.q * n - far), np.floor(place), np.floor(place) + 1, np.ceil(self.q * n + far) - 1]
-        return np.clip(np.array(asked), 0, n - 1).astype(np.int64)
+        low, high = np.floor(self.q * n - far * np.array([2, 1])), np.ceil(self.q * n + far * np.array([1, 2])) - 1
+        return np.clip(np.array([*low, np.floor(place), np.floor(place) + 1, *high]), 0, n - 1).astype(np.int64)
 
 
 class Needs(msgspec.Struct, frozen=True):

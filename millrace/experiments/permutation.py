@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations
 from math import comb
 from typing import Literal
@@ -62,7 +63,7 @@ def permutation(
     rows = terms(arms._replace(top=arms.top - asked.beyond * arms.bottom * arms.treated))
     seen = _statistics(rows, arms.treated[None], statistic)[0]
     is_exact = allocations is None and comb(n, k) <= draws + 1
-    parts = _given(allocations, n) if allocations is not None else _all(n, k) if is_exact else _drawn(n, k, draws, seed)
+    parts = _given(allocations, n) if allocations is not None else _all(n, k) if is_exact else lots(n, k, draws, seed)
     beyond = total = 0 if is_exact else 1
     for part in parts:
         beyond += int(_as_far(_statistics(rows, part, statistic), seen, asked.alternative).sum())
@@ -106,9 +107,18 @@ def _all(n: int, k: int):
         yield treated
 
 
-def _drawn(n: int, k: int, draws: int, seed: int):
+def lots(n: int, k: int, draws: int, seed: int, *, width: int = 0) -> Iterator[Array]:
+    """Yield who is treated, k of n, drawn anew so many times: in parts as large as is held in memory. Boolean, shape (draws of a part, n).
+
+    Args:
+        n: How many units.
+        k: How many of them are treated.
+        draws: How many times.
+        seed: Of the draws.
+        width: How many numbers are held for a draw besides one for each unit.
+    """
     rng = np.random.default_rng(seed)
-    for start in range(0, draws, at_once := max(AT_ONCE // n, 1)):
+    for start in range(0, draws, at_once := max(AT_ONCE // max(n, width), 1)):
         treated = np.zeros((min(at_once, draws - start), n), dtype=bool)
         treated[:, :k] = True
         yield rng.permuted(treated, axis=1)

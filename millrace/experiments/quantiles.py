@@ -83,9 +83,9 @@ class Quantile(Declared):
         return (Caution(Reason.FEW_UNITS, f"{said}: read it of more units"),)
 
     def _tied(self, arm: Summary) -> tuple[Caution, ...]:
-        if not is_tied(arm.ordered(self._asked())):
+        if not is_tied(arm.ordered(self._asked()), self._asked(), arm.units):
             return ()
         said = (
-            f"{self.name}: so many units of {arm.arm} share its value that it may jump to the next one by luck, and its interval is rough"
+            f"{self.name}: so many units of {arm.arm} share its value, or one near by, that it may jump by luck, and its interval is rough"
         )
         return (Caution(Reason.SKEWED, f"{said}: read a mean, or the share of units above a limit"),)

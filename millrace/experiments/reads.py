@@ -11,6 +11,7 @@ import msgspec
 from millrace.errors import DeclarationError, brief
 from millrace.experiments.compared import Compared
 from millrace.experiments.metric import Declared, Metric
+from millrace.experiments.other_side import OtherSide
 from millrace.experiments.scorecard import Scorecard
 from millrace.models.declare import Outcome
 from millrace.schema import Event, Field, references, stream_of
@@ -82,7 +83,7 @@ def on_log(card: Scorecard) -> tuple[Scorecard, tuple[Read, ...]]:
     guardrails = tuple(dataclasses.replace(each, metric=over(each.metric)) for each in card.guardrails)
     secondary = tuple(over(each) for each in card.secondary)
     segments = [_label("segments=", one) for one in card.segments]
-    found.update((read.column, read) for read in segments)
+    found.update((read.column, read) for read in [*segments, *map(read_of, card.other_side)])
     names = tuple(read.column for read in segments)
     made = dataclasses.replace(card, primary=over(card.primary), secondary=secondary, guardrails=guardrails, segments=names)
     return made, tuple(found.values())
@@ -110,11 +111,25 @@ def _resolved(metric: Metric) -> tuple[Metric, list[Read]]:
     return made, [*values.values(), *before]  # type: ignore[return-value]
 
 
-def _value(metric: Declared, of: Any) -> Read:
-    begin = micros(metric.after) if metric.after is not None else 0
-    end = micros(metric.within) if metric.within is not None else None
+def read_of(side: OtherSide) -> Read:
+    """Return how what units did with the other side is read.
+
+    Raises:
+        DeclarationError: Its time is over before it begins.
+    """
+    return Read(side.value, "events", *_span(side))
+
+
+def _span(of: Declared | OtherSide) -> tuple[int, int | None]:
+    begin = micros(of.after) if of.after is not None else 0
+    end = micros(of.within) if of.within is not None else None
     if end is not None and end <= begin:
-        raise DeclarationError(f"{metric.name}: within={metric.within!r} is over before after={metric.after!r} begins: make it longer")
+        raise DeclarationError(f"{of.name}: within={of.within!r} is over before after={of.after!r} begins: make it longer")
+    return begin, end
+
+
+def _value(metric: Declared, of: Any) -> Read:
+    begin, end = _span(metric)
     if isinstance(of, Outcome):
         return Read(of, "outcome", begin, end)
     if _is_event(of):

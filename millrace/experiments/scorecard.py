@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, final
 
-from millrace.errors import BadInput, DeclarationError
+from millrace.errors import BadInput, DeclarationError, brief
 from millrace.experiments.compared import compared
 from millrace.experiments.comparison import Asked
+from millrace.experiments.effect_prior import EffectPrior
 from millrace.experiments.findings import Compare, Reader, at_one_look
 from millrace.experiments.metric import Metric
 from millrace.experiments.needs import Needs
 from millrace.experiments.non_inferior import NonInferior
+from millrace.experiments.other_side import OtherSide
 from millrace.experiments.readout import ReadOut
 from millrace.experiments.reasons import Caution, Reason, Refused
 from millrace.experiments.srm import Shares, sample_ratio
@@ -41,6 +43,11 @@ class Scorecard:
         relative_by: The scale of relative intervals, "delta" or "log".
         by: How all metrics are compared, if not each by its own method: `Clustered`, `Stratified`, `Permutation` or `Bootstrap`. A single
             one is by `Compared(metric, by=...)`.
+        segments: What tells units apart in a closer look at the primary metric: features of the request, or its fields.
+        prior: What is believed of the primary metric's effect before anything is seen, in its unit, as in
+            `EffectPrior(0.0, 0.5, why="what past changes of prices did")`; the belief in a closer look rests on it. If not given it is
+            that of `bayes_effect.stated_prior`.
+        other_side: Whom units met and nobody assigned, as the sellers of a market. It explains, and decides nothing.
 
     >>> from millrace.experiments.metrics import Mean, Proportion
     >>> card = Scorecard(Mean("watched"), guardrails=(NonInferior(Proportion("left", better="less"), margin=0.01),))
@@ -55,15 +62,21 @@ class Scorecard:
     relative_by: Literal["delta", "log"] = "delta"
     by: Way | None = None
     segments: Sequence[Any] = ()
+    prior: EffectPrior | None = None
+    other_side: Sequence[OtherSide] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "primary", compared(self.primary, self.by))
         object.__setattr__(self, "secondary", tuple(compared(each, self.by) for each in self.secondary))
         guardrails = (dataclasses.replace(each, metric=compared(each.metric, self.by)) for each in self.guardrails)
         object.__setattr__(self, "guardrails", tuple(guardrails))
-        object.__setattr__(self, "segments", tuple(self.segments) if isinstance(self.segments, list | tuple) else (self.segments,))
+        for name in ("segments", "other_side"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, tuple(given) if isinstance(given, list | tuple) else (given,))
         if not 0 < self.confidence < 1:
             raise DeclarationError(f"Scorecard: confidence={self.confidence!r}: write a number between 0 and 1, such as 0.95")
+        if self.prior is not None and not isinstance(self.prior, EffectPrior):
+            raise DeclarationError(f"Scorecard: prior={brief(self.prior)}: write EffectPrior(mean, spread), in the primary metric's unit")
         for roles, metrics in (
             ("primary and secondary", (self.primary, *self.secondary)),
             ("guardrails", [each.metric for each in self.guardrails]),
@@ -71,6 +84,15 @@ class Scorecard:
             names = [metric.name for metric in metrics]
             if twice := next((name for name in names if names.count(name) > 1), None):
                 raise DeclarationError(f"Scorecard: {twice!r} is twice among its {roles} metrics: give one of them another name=")
+        self._check_other_side()
+
+    def _check_other_side(self) -> None:
+        for one in self.other_side:
+            if not isinstance(one, OtherSide):
+                raise DeclarationError(f"Scorecard: other_side={brief(one)} is none: write OtherSide(Watch.seconds, per=Video.creator)")
+        sides = [one.name for one in self.other_side]
+        if twice := next((name for name in sides if sides.count(name) > 1), None):
+            raise DeclarationError(f"Scorecard: {twice!r} is twice on its other side: give one of them another name=")
 
     def metrics(self) -> tuple[Metric, ...]:
         """Return all metrics, the primary one first."""

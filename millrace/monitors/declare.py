@@ -54,12 +54,12 @@ class Calibration:
 
 @dataclass(frozen=True, eq=False)
 class Drop:
-    """A metric of the served model, on decisions whose outcomes have come in, has fallen from what the gate saw.
+    """A metric of the served model, on decisions whose outcomes have come in, has fallen from what it was when its release began to serve.
 
     Attributes:
         metric: Its name, such as "auc" or "ndcg@10".
-        by: The fall that raises an alert, as a fraction of the value at the gate, beyond what chance explains.
-        over: How much recent traffic is measured.
+        by: The fall that raises an alert, as a fraction of its first value, beyond what chance explains.
+        over: How much traffic is measured, the first and the latest.
     """
 
     metric: str

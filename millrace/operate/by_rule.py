@@ -31,6 +31,15 @@ def past_looks(course: Course | None) -> dict[str, list[Look]]:
     return past
 
 
+def earlier_looks(past: Mapping[str, Sequence[Look]], key: str, now: Look) -> list[Look]:
+    """Return the earlier looks at fewer units, in the order of units; those twice at the same units count once, as they were last seen.
+
+    Somebody may look again before anybody new is old enough, or once somebody was forgotten.
+    """
+    seen = {one.n: one for one in past.get(key, ()) if one.n < now.n}
+    return [seen[n] for n in sorted(seen)]
+
+
 def check_rule(card: Scorecard, rule: type[Rule]) -> None:
     """Refuse a rule that a scorecard's metrics cannot be read by.
 
@@ -105,9 +114,8 @@ class ByRule:
 
     def _told(self, key: str, read: Comparison, asked: Asked) -> Comparison:
         self.seen[key] = now = look(read)
-        earlier = list({one.n: one for one in self.past.get(key, ()) if one.n < now.n}.values())  # twice at the same units is once
         rule = self.rule(planned=self.planned, alpha=1 - asked.confidence, alternative=asked.alternative, beyond=asked.beyond)
-        return sequential_comparison(read, rule, earlier)
+        return sequential_comparison(read, rule, earlier_looks(self.past, key, now))
 
 
 def _with_few(read: Comparison, asked: Asked) -> Comparison:

@@ -38,9 +38,7 @@ class Exposures(NamedTuple):
     cautions: tuple[Caution, ...]
 
 
-def exposures(
-    loaded: Loaded, history: LogHistory, experiment: Experiment, since: int, until: int, *, alike: bool = False
-) -> Exposures:
+def exposures(loaded: Loaded, history: LogHistory, experiment: Experiment, since: int, until: int, *, alike: bool = False) -> Exposures:
     """Return who was exposed to the arms of an experiment.
 
     Every decision counts, also one that repeats an earlier answer or was made blind: the unit met its arm. What was decided outside

@@ -55,7 +55,8 @@ class LogHistory:
         self._published = published
         self._loaded = loaded
         self._streams: dict[str, _Kept] = {}
-        self._decided, self._made = _Kept(), _Kept()
+        self._decided = _Kept()
+        self._made: _Kept | None = None
         self._texts = {column for column, one in loaded.plan.features.items() if _is_text(one)}
         self._first: int | None = None
         self.forgotten = log.forgotten
@@ -63,8 +64,7 @@ class LogHistory:
     def _let_go(self) -> None:
         """Read all anew once somebody was forgotten: what was read before still holds the person."""
         if (forgotten := self._log.forgotten) != self.forgotten:
-            self._streams, self._first, self.forgotten = {}, None, forgotten
-            self._decided, self._made = _Kept(), _Kept()
+            self._streams, self._decided, self._made, self._first, self.forgotten = {}, _Kept(), None, None, forgotten
 
     def events(self, stream: type, until: int) -> Columns:
         """Return a stream's records known before an instant, by (known, position)."""
@@ -140,7 +140,7 @@ class LogHistory:
         before is not read, until it is asked for.
         """
         self._let_go()
-        if since < self._made.begins:
+        if self._made is None or since < self._made.begins:
             self._made = _Kept(since)
         rows = self._made.grown(self._safe(until), self._newly_made, _one_after_another)
         return take(rows, slice(*np.searchsorted(rows["known"], [since, until]).tolist()))

@@ -32,9 +32,7 @@ class Earned(NamedTuple):
     open: int
 
 
-def interleaved(
-    loaded: Loaded, history: LogHistory, policy: Interleave, outcome: Outcome, unit: Field, since: int, until: int
-) -> Earned:
+def interleaved(loaded: Loaded, history: LogHistory, policy: Interleave, outcome: Outcome, unit: Field, since: int, until: int) -> Earned:
     """Return what each arm of an interleaving earned by an outcome, ready for `preference`.
 
     Requests that one arm answered alone, as another missed, say nothing of either and are not among them; nor are those whose rows or

@@ -78,9 +78,7 @@ _MORE: Mapping[str, Inflation] = {
 """By what factor a rule needs more units than one look."""
 
 
-def ahead(
-    loaded: Loaded, history: LogHistory, experiment: Experiment, until: int, over: str = "14d", power: float = 0.8
-) -> Ahead:
+def ahead(loaded: Loaded, history: LogHistory, experiment: Experiment, until: int, over: str = "14d", power: float = 0.8) -> Ahead:
     """Return what an experiment would show, week by week, if units came and varied as they did lately.
 
     All units count, whatever decided about them. Units of the first weeks are counted in the log as far as it goes; afterwards as many

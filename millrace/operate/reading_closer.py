@@ -1,4 +1,4 @@
-"""The primary metric of an experiment read more closely: by segment and by exposure age, from what the scorecard has read already."""
+"""A metric of an experiment read more closely: by segment and by exposure age, from what the scorecard has read already."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from millrace.errors import BadInput
 from millrace.experiments.adjusted import Adjusted
 from millrace.experiments.by_slots import BySlots
 from millrace.experiments.closer import Closer, by_strata, closer
 from millrace.experiments.compared import Compared
 from millrace.experiments.comparison import Asked
 from millrace.experiments.looks import Look
-from millrace.experiments.metric import column_of
+from millrace.experiments.metric import Metric, column_of
 from millrace.experiments.needs import Needs
 from millrace.experiments.novelty import Ageing, by_exposure_age
-from millrace.experiments.readout import ReadOut
+from millrace.experiments.readout import ReadOut, Role
 from millrace.experiments.reads import Read
 from millrace.experiments.reasons import Caution, Refused
 from millrace.experiments.scorecard import Scorecard
@@ -26,6 +27,7 @@ from millrace.experiments.sequential_comparison import look
 from millrace.experiments.stopping import Rule
 from millrace.experiments.summary import limits_of, values_of
 from millrace.experiments.ways import Clustered
+from millrace.operate.by_rule import earlier_looks
 from millrace.operate.scanning import scan
 from millrace.operate.unit_columns import Units
 from millrace.types import DAY, HOUR, MINUTE, Array, Columns, duration, size
@@ -38,12 +40,12 @@ _MOST_ROWS = 20_000_000
 
 
 class Plan(NamedTuple):
-    """How the primary metric was looked at.
+    """How a metric was looked at.
 
     Attributes:
         rule: The rule, by its class.
         planned: After how many units the experiment is to end; None where nothing is on record, and this look is the only one.
-        effect: The effect that was planned for, in the metric's unit; None where nobody said.
+        effect: The effect that was planned for, in the primary metric's unit; None where nobody said.
         past: Earlier looks by metric and arm.
     """
 
@@ -54,11 +56,20 @@ class Plan(NamedTuple):
 
 
 def closely(
-    found: ReadOut, card: Scorecard, reads: Sequence[Read], units: Units, columns: Columns, until: int, plan: Plan, names: Mapping[int, str]
+    metric: str,
+    found: ReadOut,
+    card: Scorecard,
+    reads: Sequence[Read],
+    units: Units,
+    columns: Columns,
+    until: int,
+    plan: Plan,
+    names: Mapping[int, str],
 ) -> dict[str, Closer]:
-    """Return a closer look at the primary metric in every treatment of which it was read.
+    """Return a closer look at a metric in every treatment of which it was read; by treatment, if it is the primary one, else by both.
 
     Args:
+        metric: Its name.
         found: What the scorecard says.
         card: The scorecard, over columns of units.
         reads: How each column is read.
@@ -67,31 +78,48 @@ def closely(
         until: What was known before this instant counts, microseconds.
         plan: How it was looked at.
         names: What the module calls its declarations, by id.
+
+    Raises:
+        BadInput: There is no such metric.
     """
+    role, of = _metric(card, metric)
+    is_primary = role == "primary"
     called = {read.column: names.get(id(read.of), read.column) for read in reads}
-    strata = {called[name]: _strata(card, columns, name) for name in card.segments}
-    aged = _aged(card, reads, units, columns, until)
+    strata = {called[name]: _strata(of, columns, name) for name in card.segments}
+    aged = _aged(of, reads, units, columns, until)
     told: dict[str, Closer] = {}
-    for one in found.of("primary"):
-        if one.comparison is None:
+    for one in found.of(role):
+        if one.metric != metric or one.comparison is None:
             continue
         asked = Asked(confidence=one.comparison.confidence)
         segments: dict[str, Segments | Caution] = {
-            name: by_strata(card.primary, arms, found.control, one.arm, asked) for name, arms in strata.items()
+            name: by_strata(of, arms, found.control, one.arm, asked) for name, arms in strata.items()
         }
         now = look(one.comparison)
-        looks = [*(each for each in plan.past.get(f"{one.metric} of {one.arm}", ()) if each.n < now.n), now]
+        key = f"{one.metric} of {one.arm}"
+        looks = [*earlier_looks(plan.past, key, now), now]
         rule = plan.rule(planned=plan.planned or now.n, alpha=1 - asked.confidence)
         is_relative = one.comparison.relative is not None
         ageing = aged.ageing(found.control, one.arm, asked, relative=is_relative) if aged is not None else None
-        made = closer(one, looks, rule, plan.effect, ageing, aged.step if aged is not None else "", segments)
-        told |= {one.arm: made} if made is not None else {}
+        believed = (plan.effect, card.prior) if is_primary else (None, None)
+        made = closer(one, looks, rule, believed[0], ageing, aged.step if aged is not None else "", segments, believed[1])
+        told |= {one.arm if is_primary else key: made} if made is not None else {}
     return told
 
 
-def _strata(card: Scorecard, columns: Columns, name: str) -> Any:
-    """Return the primary metric's summaries by segment and arm."""
-    needs = card.primary.needs()
+def _metric(card: Scorecard, name: str) -> tuple[Role, Metric]:
+    """Return what a metric decides, and the metric; of two of one name the one that decides more."""
+    secondary: list[tuple[Role, Metric]] = [("secondary", one) for one in card.secondary]
+    every: list[tuple[Role, Metric]] = [("primary", card.primary), *secondary, *(("guardrail", one.metric) for one in card.guardrails)]
+    found = next((pair for pair in every if pair[1].name == name), None)
+    if found is None:
+        raise BadInput(f"there is no metric {name!r}: look at one of {', '.join(one.name for _, one in every)}", field="closer")
+    return found
+
+
+def _strata(metric: Metric, columns: Columns, name: str) -> Any:
+    """Return a metric's summaries by segment and arm."""
+    needs = metric.needs()
     rows = {column: columns[column] for column in ("arm", *needs.columns(), *needs.labels)}
     return scan({**rows, _SEGMENT: segmented(columns[name]).astype(object)}, needs, stratum=_SEGMENT)
 
@@ -129,10 +157,10 @@ class _Aged(NamedTuple):
             return Caution(refused.reason, str(refused))
 
 
-def _aged(card: Scorecard, reads: Sequence[Read], units: Units, columns: Columns, until: int) -> _Aged | None:
+def _aged(of: Metric, reads: Sequence[Read], units: Units, columns: Columns, until: int) -> _Aged | None:
     """Return what units did at each age; None where the metric is no mean, ratio or share, or units are slots of time."""
-    by = card.primary.by if isinstance(card.primary, Compared) else None
-    metric: Any = card.primary.metric if isinstance(card.primary, Compared) else card.primary
+    by = of.by if isinstance(of, Compared) else None
+    metric: Any = of.metric if isinstance(of, Compared) else of
     if not isinstance(metric, Adjusted) or isinstance(by, BySlots):
         return None
     terms = metric.terms()[: len(metric.terms()) - len(metric.covariates)]

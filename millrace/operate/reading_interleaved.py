@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from millrace.errors import NotFound
+from millrace.errors import BadInput, NotFound
 from millrace.experiments.comparison import Asked, Comparison
 from millrace.experiments.interleaving_preference import preference
 from millrace.experiments.looks import Look
@@ -16,7 +16,7 @@ from millrace.experiments.reasons import Caution, Reason, Refused
 from millrace.experiments.sequential_comparison import look, sequential_comparison
 from millrace.experiments.verdict import verdicts
 from millrace.loaded import Loaded
-from millrace.operate.by_rule import past_looks
+from millrace.operate.by_rule import earlier_looks, past_looks
 from millrace.operate.exposures import named
 from millrace.operate.history import LogHistory
 from millrace.operate.interleaved import Earned, interleaved
@@ -54,17 +54,23 @@ class InterleavedReader:
         self.arms = tuple(name for name, _ in policy.arms)
         self.shares = (1 / len(self.arms),) * len(self.arms)
 
-    def read(self, until: int, past: Mapping[str, Sequence[Look]] | None = None, *, closer: bool = False) -> Reading:
+    def read(
+        self, until: int, past: Mapping[str, Sequence[Look]] | None = None, *, closer: bool = False, also: Sequence[str] = ()
+    ) -> Reading:
         """Return what may be said as of an instant.
 
         Args:
             until: What was known before it counts, microseconds.
             past: Earlier looks; those on record if not given.
             closer: Changes nothing: a request meets all arms, so there is no arm to look at more closely.
+            also: None: there are no other metrics.
 
         Raises:
             NotFound: No request's outcome is known yet.
+            BadInput: Another metric was named.
         """
+        if also:
+            raise BadInput(f"an interleaving is read by {self.primary} alone: there is no {also[0]!r} to look at", field="closer")
         since = self._course.began if self._course is not None else EVER
         try:
             earned = interleaved(self._loaded, self._history, self._policy, self._reward, self._unit, since, until)
@@ -126,7 +132,7 @@ class InterleavedReader:
             return read
         plan = self._course.plan
         rule = RULES[plan.rule](planned=2 * plan.planned, alpha=1 - asked.confidence)  # a look counts each unit once per arm
-        return sequential_comparison(read, rule, [one for one in past.get(key, ()) if one.n < now.n])
+        return sequential_comparison(read, rule, earlier_looks(past, key, now))
 
     def _told(
         self,
@@ -162,9 +168,7 @@ def compared_of(loaded: Loaded, name: str = "") -> tuple[str, Experiment | Inter
     return named(loaded, found or {**mixed}, name)
 
 
-def reader_of(
-    loaded: Loaded, history: LogHistory, compared: Experiment | Interleave, course: Course | None
-) -> Reader | InterleavedReader:
+def reader_of(loaded: Loaded, history: LogHistory, compared: Experiment | Interleave, course: Course | None) -> Reader | InterleavedReader:
     """Return what reads an experiment or an interleaving; see `Reader`."""
     kind = InterleavedReader if isinstance(compared, Interleave) else Reader
     return kind(loaded, history, compared, course)  # type: ignore[arg-type]

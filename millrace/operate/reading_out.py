@@ -29,6 +29,7 @@ from millrace.operate.by_rule import ByRule, past_looks
 from millrace.operate.exposures import exposures
 from millrace.operate.history import LogHistory
 from millrace.operate.reading_closer import Plan, closely
+from millrace.operate.reading_other_side import Sides, other_sides
 from millrace.operate.scanning import scan
 from millrace.operate.slot_units import closes, settled, whole
 from millrace.operate.unit_columns import Units, old_enough
@@ -51,7 +52,8 @@ class Reading(NamedTuple):
         looks: What was seen by metric and arm, to be put on record.
         waiting: How many units were exposed and are too young to be read.
         balance: By treatment, how alike it and the control were beforehand in the metrics' covariates.
-        closer: By treatment, a closer look at the primary metric, where one was asked for.
+        closer: By treatment, a closer look at the primary metric, where one was asked for; at other metrics, by `metric of treatment`.
+        other_side: By treatment and what they are called, how its units met those whom nobody assigned, where a closer look was asked for.
     """
 
     at: int
@@ -61,6 +63,7 @@ class Reading(NamedTuple):
     waiting: int
     balance: dict[str, tuple[Balance, ...]]
     closer: dict[str, Closer] = {}  # noqa: RUF012 - a field
+    other_side: dict[str, Sides] = {}  # noqa: RUF012 - a field
 
 
 class Reader:
@@ -107,16 +110,20 @@ class Reader:
         columns = whole(columns, ripe, slot, reads) if is_slot else columns
         return {**ripe, **columns}, size(seen.units) - size(ripe), seen.cautions
 
-    def read(self, until: int, past: Mapping[str, Sequence[Look]] | None = None, *, closer: bool = False) -> Reading:
+    def read(
+        self, until: int, past: Mapping[str, Sequence[Look]] | None = None, *, closer: bool = False, also: Sequence[str] = ()
+    ) -> Reading:
         """Return what may be said as of an instant.
 
         Args:
             until: What was known before it counts, microseconds.
             past: Earlier looks; those on record if not given.
-            closer: Whether to look at the primary metric more closely: by segment, by exposure age, as a belief.
+            closer: Whether to look at the primary metric more closely: by segment, by exposure age, as a belief; and at the other side.
+            also: The names of other metrics to be looked at as closely.
 
         Raises:
             NotFound: No unit was exposed long enough ago.
+            BadInput: There is no such metric.
         """
         arms, shares = self._experiment.assignment.arms, self._experiment.assignment.shares
         try:
@@ -133,8 +140,9 @@ class Reader:
         arms_ = {name: summaries.get(name) or _empty(name, needs) for name in arms}
         found = self.card.read(arms_, arms[0], dict(zip(arms, shares, strict=True)), compare, self._check)
         found = msgspec.structs.replace(found, cautions=(*found.cautions, *cautions, *said))
-        near = self._closer(found, units, until, past) if closer else {}
-        return Reading(until, found, verdicts(found, near), seen, waiting, self._balance(units), near)
+        near = self._closer((self.primary, *also), found, units, until, past) if closer or also else {}
+        sides = self._other_sides(found, units, until) if closer else {}
+        return Reading(until, found, verdicts(found, near), seen, waiting, self._balance(units), near, sides)
 
     def course(self, until: int, steps: int = 20) -> list[Reading]:
         """Return readings at instants spread evenly up to one, those of them at which there is something to read; each knows those before.
@@ -180,11 +188,20 @@ class Reader:
         table = np.maximum.accumulate(np.array([*grown, now]), axis=0)
         return sample_ratio_so_far(dict(zip(weights, table.T, strict=True)), weights)
 
-    def _closer(self, found: ReadOut, columns: Columns, until: int, past: Mapping[str, Sequence[Look]]) -> dict[str, Closer]:
+    def _closer(
+        self, metrics: Sequence[str], found: ReadOut, columns: Columns, until: int, past: Mapping[str, Sequence[Look]]
+    ) -> dict[str, Closer]:
         of = self._course.plan if self._course is not None else None
         plan = Plan(RULES[of.rule] if of else Fixed, of.planned if of else None, of.effect if of else None, past if of else {})
         units = Units(self._loaded, self._history, self._experiment, columns, until)
-        return closely(found, self.card, self.reads, units, columns, until, plan, self._loaded.names)
+        near: dict[str, Closer] = {}
+        for metric in metrics:
+            near |= closely(metric, found, self.card, self.reads, units, columns, until, plan, self._loaded.names)
+        return near
+
+    def _other_sides(self, found: ReadOut, columns: Columns, until: int) -> dict[str, Sides]:
+        units = Units(self._loaded, self._history, self._experiment, columns, until)
+        return other_sides(found, self.card, units, columns, self._history, until)
 
     def _balance(self, units: Columns) -> dict[str, tuple[Balance, ...]]:
         before = {read.column: units[read.column] for read in self.reads if read.kind != "outcome" and _is_before(read)}

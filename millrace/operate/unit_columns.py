@@ -70,6 +70,19 @@ class Units:
         found = np.bincount(at[inside], weights=value[inside], minlength=len(self._place) * steps)
         return found.astype(np.float64).reshape(-1, steps)
 
+    def met(self, read: Read, whom: Field) -> tuple[Array, Array, Array]:
+        """Return (the unit's place, whom it was with, value) of each event that counts; None where it names nobody.
+
+        Args:
+            read: The events.
+            whom: Their field, or one that it leads to, as known when each event was.
+        """
+        unit, at, value = self._events(read)
+        place, _, inside = self._inside(read, unit, at, value)
+        assert read.stream is not None
+        events = take(self._history.events(read.stream, self._until), inside)
+        return place[inside], self._field(read.stream, events, whom), value[inside]
+
     def _column(self, read: Read) -> Array:
         if read.kind == "head":
             return self._heads(read.of)
@@ -79,11 +92,16 @@ class Units:
     def _placed(self, read: Read) -> tuple[Array, Array, Array]:
         """Return (whose, how long after the unit's first exposure, value) of each event or outcome that counts."""
         unit, at, value = self._outcomes(read.of) if read.kind == "outcome" else self._events(read)
+        place, age, inside = self._inside(read, unit, at, value)
+        return place[inside], age[inside], value[inside]
+
+    def _inside(self, read: Read, unit: Array, at: Array, value: Array) -> tuple[Array, Array, Array]:
+        """Return (the unit's place, how long after its first exposure, whether it counts) of each event or outcome."""
         place = np.array([self._place.get(one, -1) for one in unit.tolist()], dtype=np.int64)
         age = at - self._units["first"][place] if len(self._place) else at
         inside = (place >= 0) & (age >= (EVER if read.begin is None else read.begin)) & ~np.isnan(value)
         inside &= True if read.end is None else age < read.end
-        return place[inside], age[inside], value[inside]
+        return place, age, inside
 
     def _events(self, read: Read) -> tuple[Array, Array, Array]:
         """Return (unit, instant, value) of each event."""
@@ -92,8 +110,15 @@ class Units:
         events = self._history.events(stream, self._until)
         value = np.ones(size(events))
         if not isinstance(read.of, type):
-            value = np.asarray(read.of.evaluate(lambda field: events[field.name]), dtype=np.float64)
+            value = np.asarray(read.of.evaluate(lambda field: self._field(stream, events, field)), dtype=np.float64)
         return self._unit_of(stream, events), events["at"], value
+
+    def _field(self, stream: type, events: Columns, field: Field) -> Array:
+        """Return a field of each event, or one that it leads to, as known when the event was."""
+        if field.via is None:
+            return events[field.name]
+        rows = {**events, "watermark": events["known"]}
+        return self._history.features(plan(stream, None, [field]), [field], rows)[field.column]
 
     def _unit_of(self, stream: type, events: Columns) -> Array:
         unit, request = self._experiment.unit, self._loaded.system.request

@@ -9,7 +9,7 @@ import numpy as np
 from millrace.evaluation.bootstrap import estimate
 from millrace.evaluation.metrics import metric
 from millrace.loaded import Loaded
-from millrace.models.declare import Model
+from millrace.models.declare import Model, Outcome
 from millrace.monitors.calibration import calibration
 from millrace.monitors.declare import Calibration, Drift, Drop, Freshness
 from millrace.monitors.drift import drift, profile
@@ -57,8 +57,7 @@ def _last_known(engine: Engine) -> int | None:
 def _drift(engine: Engine, history: History, monitor: Drift, now: int) -> Reading | None:
     """Compare a version's latest traffic with its first: what it was trained on was chosen by another, so it looks otherwise anyhow."""
     over = micros(monitor.over)
-    rows = history.decided(EVER, now)
-    rows = served(take(rows, np.isin(rows["release"].astype(str), _alike(engine, monitor.of, rows["release"]))), monitor.of)
+    rows = served(_own(engine, monitor.of, history.decided(EVER, now)), monitor.of)
     if not size(rows) or now - rows["at"][0] < 2 * over:
         return None
     columns = [name for name in rows if name != "at"]
@@ -91,20 +90,46 @@ def _calibration(engine: Engine, history: History, monitor: Calibration, now: in
 
 
 def _drop(engine: Engine, history: History, monitor: Drop, now: int) -> Reading | None:
+    """Compare a version's latest decisions with its first: the gate saw slates that another had chosen."""
     model = primary(engine.loaded)
-    version = _serving(engine, engine.loaded.name_of(model)) if model is not None else None
-    if model is None or version is None:
+    if model is None:
         return None
-    at_gate = engine.home.registry.get(version).metrics.get(f"{monitor.metric} of {model.heads[0]}")
-    labelled = recent(engine, history, model, model.outcomes[0], micros(monitor.over), now)
-    if at_gate is None or labelled is None or len(labelled[0]) < _LEAST_LABELLED or labelled[1].min() == labelled[1].max():
+    over, end = micros(monitor.over), now - model.outcomes[0].window
+    rows = _own(engine, model, history.decided(EVER, end))
+    if not size(rows):
         return None
-    measured = metric(monitor.metric)
-    found = estimate(monitor.metric, *labelled, seed=0, resamples=200)
+    # Of a release that begins with few of the requests, the first day is as long as takes some hundreds of rows.
+    begun = min(max(int(np.searchsorted(rows["at"], rows["at"][0] + over)), 2 * _LEAST_LABELLED), _MOST_LABELLED)
+    if size(rows) <= begun or rows["at"][begun - 1] >= end - over:
+        return None
+    latest = take(rows, rows["at"] >= end - over)
+    first = _measured(engine, history, monitor.metric, take(rows, slice(0, begun)), now)
+    last = _measured(engine, history, monitor.metric, take(latest, slice(-_MOST_LABELLED, None)), now)
+    if first is None or last is None:
+        return None
+    return performance(monitor.metric, first, last, monitor.by, metric(monitor.metric).larger_is_better)
+
+
+def _own(engine: Engine, model: Model, rows: Columns) -> Columns:
+    """Return the rows that the version of a model which serves now was asked about."""
+    head = f"served {model.heads[0]}"
+    if head not in rows:
+        return {}
+    return take(rows, np.isin(rows["release"].astype(str), _alike(engine, model, rows["release"])) & ~np.isnan(rows[head]))
+
+
+def _measured(engine: Engine, history: History, name: str, rows: Columns, now: int) -> tuple[float, float] | None:
+    """Return (a metric of the primary model's scores as they were served, its standard error); None where too little is known."""
+    outcome = primary(engine.loaded).outcomes[0]  # type: ignore[union-attr]
+    observed = _observed(engine, history, outcome, rows, now)
+    known = ~np.isnan(observed)
+    if known.sum() < _LEAST_LABELLED or observed[known].min() == observed[known].max():
+        return None
+    _, decision = np.unique(rows["id"][known].astype(str), return_inverse=True)
+    found = estimate(name, rows[f"served {outcome.column}"][known], observed[known], decision, seed=0, resamples=200)
     if found.value is None or found.low is None or found.high is None:
         return None
-    error = (found.high - found.low) / (2 * _SIGMAS)
-    return performance(monitor.metric, found.value, error, at_gate, monitor.by, measured.larger_is_better)
+    return found.value, (found.high - found.low) / (2 * _SIGMAS)
 
 
 def learning(loaded: Loaded) -> list[str]:
@@ -152,10 +177,15 @@ def answered(bench: Bench, history: History, outcome: Any, over: int, now: int) 
         return None
     rows = take(rows, ~np.isnan(rows[f"served {outcome.column}"]))
     rows = take(rows, slice(max(size(rows) - _MOST_LABELLED, 0), None))
-    keys = join_keys(outcome, bench.loaded.system.request, bench.loaded.system.candidate)
-    observed = label(outcome, rows, history.events(outcome.stream, now), keys, now)
+    observed = _observed(bench, history, outcome, rows, now)
     rows, observed = take(rows, ~np.isnan(observed)), observed[~np.isnan(observed)]
     return (rows, observed) if len(observed) else None
+
+
+def _observed(bench: Bench, history: History, outcome: Outcome, rows: Columns, now: int) -> Array:
+    """Return what came of each row; NaN where that is not known by now."""
+    keys = join_keys(outcome, bench.loaded.system.request, bench.loaded.system.candidate)
+    return label(outcome, rows, history.events(outcome.stream, now), keys, now)
 
 
 def served(rows: Columns, model: Model) -> dict[str, Array]:

@@ -26,6 +26,24 @@ from millrace.stores.tombstones import Tombstones
 
 log = logging.getLogger("millrace.serve")
 
+_SNAPSHOTS = "snapshots"
+
+
+def systems_in(folder: Path, database: Database) -> list[str]:
+    """Return the systems that a folder tells of, by their releases and their snapshots; none of one in which nothing was served yet.
+
+    Args:
+        folder: The folder.
+        database: Its database.
+    """
+    from sqlalchemy import select
+
+    with database.reading() as connection:
+        released = connection.execute(select(database.tables["releases"].c.system).distinct()).scalars().all()
+    kept = folder / _SNAPSHOTS
+    served = [one.name for one in kept.iterdir() if one.is_dir()] if kept.is_dir() else []
+    return sorted({*released, *served})
+
 
 class Home:
     """Everything a system keeps on one machine.
@@ -50,7 +68,7 @@ class Home:
         self.experiments = Experiments(self.database)
         self.tombstones = Tombstones(folder)
         self.spills = Spills(folder)
-        self._snapshots = Snapshots(folder / "snapshots" / loaded.name)
+        self._snapshots = Snapshots(folder / _SNAPSHOTS / loaded.name)
 
     def view(self, plan: Plan) -> tuple[OnlineView, int | None]:
         """Return the online view of the last snapshot and the log position it stands for, or a new one and None.

@@ -24,6 +24,7 @@ from millrace import (
     NonInferior,
     NoRepeats,
     NotWorse,
+    OtherSide,
     Pairs,
     Pipeline,
     Ratio,
@@ -147,6 +148,7 @@ card = Scorecard(
     Ratio(finished, Refresh, name="finished per visit", within="3d"),
     secondary=[Mean(Watch.seconds, name="seconds watched", within="3d"), Ratio(liked, Refresh, name="liked per visit", within="3d")],
     guardrails=[NonInferior(Retention(Refresh, after="1d", within="3d"), margin=0.03)],
+    other_side=[OtherSide(Watch.seconds, per=Video.creator, name="creators", within="3d")],
 )
 
 feed = System(

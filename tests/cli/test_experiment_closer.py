@@ -52,6 +52,21 @@ def test_full_status_has_every_segment_and_age(asked: Asked) -> None:
     assert len(re.findall(r"^ +[0-6] +160 +[+-][\d.]+ % \(", said, re.MULTILINE)) == 7
 
 
+def test_status_looks_at_any_metric_as_closely_and_says_which_there_are(asked: Asked, tmp_path: Path) -> None:
+    stand(tmp_path, TOWN_MODULE.replace("secondary=[", 'secondary=[Mean(Pay.amount, name="paid early", within="1d"), '))
+    asked.begin()
+    said = asked("status", "--closer", "paid early").out
+    for metric in ("paid", "paid early"):
+        assert f"{metric} of coffee, looked at more closely" in said
+    wrong = asked("status", "--closer", "paid late")
+    assert wrong.status == 1
+    assert (
+        "there is no metric 'paid late': look at one of paid, paid early, visits, sipped, sips per visit, came back, complained"
+        in wrong.err
+    )
+    assert len(json.loads(asked("status", "--json").out)["course"]["looks"]) == 1, "a look that was refused is none"
+
+
 def test_status_as_json_is_one_object_and_counts_as_a_look(asked: Asked) -> None:
     asked.begin()
     found = json.loads(asked("status", "--json").out)

@@ -63,7 +63,18 @@ def test_it_is_read_in_a_table_as_json_and_on_a_page(asked: Asked, tmp_path: Pat
     assert asked("status", "--page", str(page)).status == 0
     text = page.read_text()
     assert "coffee: the difference so far" in text
+    assert "What was shown of each metric, with its interval" in text
+    assert "credit per request, more than tea earned" in text
+    assert "no preference" in text
+    assert _drawn(text) == pytest.approx([one["comparison"][name] for name in ("difference", "low", "high")])
     assert "sipped per request" in text
+
+
+def _drawn(page: str) -> list[float]:
+    """Return the middle and the ends of the first line of a page's first plot."""
+    [found] = re.findall(r'"error_x":(\{[^}]*"arrayminus"[^}]*\}).*?"x":\[([^\]]*)\]', page)
+    reach, middle = json.loads(found[0]), float(found[1])
+    return [middle, middle - reach["arrayminus"][0], middle + reach["array"][0]]
 
 
 def test_a_plan_is_put_on_record_and_counts_looks(asked: Asked) -> None:
@@ -73,6 +84,7 @@ def test_a_plan_is_put_on_record_and_counts_looks(asked: Asked) -> None:
     assert said.status == 0, said.err
     assert asked("status").err.startswith("error: no request that served answered has its outcome known: 0 were answered")
     assert "let the system's policy be that arm alone" in asked("stop", "--why", "done", "--keep", "coffee").err
+    assert "there is no 'visits' to look at" in asked("status", "--closer", "visits").err
     assert "served is over" in asked("stop", "--why", "done").out
 
 

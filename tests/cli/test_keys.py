@@ -3,6 +3,7 @@
 import pytest
 
 from millrace.cli.front import is_loopback
+from tests.cli.shop import live
 from tests.cli.test_serving import answer, server
 
 
@@ -37,6 +38,16 @@ def test_wrong_key_is_refused(shop, options, complaint):
     said = shop.millrace("keys", "add", "app", *options)
     assert (said.status, said.out) == (1, "")
     assert complaint in said.err
+
+
+def test_key_for_a_system_that_is_not_there_is_refused_once_it_is_known_which_are(shop):
+    assert shop.millrace("keys", "add", "early", "--system", "shopp").status == 0, "nothing was served yet, so nothing is known"
+    live(shop, visits=0)
+    said = shop.millrace("keys", "add", "app", "--system", "shop", "--system", "shopp")
+    assert (said.status, said.out) == (1, "")
+    assert "knows no system 'shopp', so the key would open nothing: use one of shop, or serve shopp there first" in said.err
+    assert "app" not in shop.millrace("keys", "list").out
+    assert shop.millrace("keys", "add", "app", "--system", "shop").status == 0
 
 
 def test_unknown_key_cannot_be_revoked(shop):

@@ -43,10 +43,10 @@ def test_worth_is_kept_by_arm_whatever_release_served_it():
 
 def test_alarm_that_stays_on_is_told_once_a_day_and_every_other_sentence_always():
     story = Story(0, DAY, 5 * DAY)
-    story.done += [(HOUR, "alert: auc is 0.66, at the gate it was 0.73"), (HOUR, "r0001 serves")]
-    assert not story.is_news(4 * HOUR, "alert: auc is 0.65, at the gate it was 0.73")
+    story.done += [(HOUR, "alert: auc is 0.66, at first it was 0.73"), (HOUR, "r0001 serves")]
+    assert not story.is_news(4 * HOUR, "alert: auc is 0.65, at first it was 0.73")
     assert story.is_news(4 * HOUR, "alert: finished happened 0.7 times as often as predicted")
-    assert story.is_news(26 * HOUR, "alert: auc is 0.65, at the gate it was 0.73")
+    assert story.is_news(26 * HOUR, "alert: auc is 0.65, at first it was 0.73")
     assert story.is_news(4 * HOUR, "r0001 serves")
 
 

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from millrace.errors import BadInput
 from millrace.experiments.bayes import BY_THE_PRIOR, RatePrior, believed_counts, believed_proportions
-from millrace.experiments.bayes_effect import EffectPrior, believed_effect, learned_prior
+from millrace.experiments.bayes_effect import believed_effect, learned_prior
 from millrace.experiments.beta_binomial import Counted
+from millrace.experiments.effect_prior import EffectPrior
 from millrace.experiments.reasons import Reason, Refused
 
 

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from millrace.experiments.bayes import Belief
-from millrace.experiments.bayes_effect import EffectPrior, believed_effect
+from millrace.experiments.bayes_effect import believed_effect
 from millrace.experiments.closer import Closer, by_strata, closer
 from millrace.experiments.closer_told import lines, sentences
 from millrace.experiments.compared import Compared
 from millrace.experiments.comparison import Arm, Asked
 from millrace.experiments.contrast import contrast
+from millrace.experiments.effect_prior import EffectPrior
 from millrace.experiments.looks import Look
 from millrace.experiments.metrics import Mean, Proportion, Quantile, Ratio
 from millrace.experiments.novelty import by_exposure_age
@@ -63,6 +64,23 @@ def test_control_that_may_be_zero_has_no_prior_and_says_how_to_set_one() -> None
     assert found.belief.reason is Reason.NO_BASE
     assert "start --effect" in dict(lines(found))["belief"]
     assert isinstance(looked(finding(0.3, control=0.0), effect=0.2).belief, Belief)
+    assert isinstance(looked(finding(0.3, control=0.0), prior=EffectPrior(0.0, 0.2)).belief, Belief)
+
+
+def test_prior_that_was_declared_counts_before_the_effect_that_was_planned_for() -> None:
+    found = looked(finding(0.21), effect=5.0, prior=EffectPrior(0.1, 0.1, why="ten past changes"))
+    slow = believed_effect(0.21, 0.1, EffectPrior(0.1, 0.1))
+    assert isinstance(found.belief, Belief)
+    assert (found.belief.better, found.belief.low) == pytest.approx((slow.better, slow.low))
+    assert dict(lines(found))["belief"].endswith("prior: normal, mean 0.1, standard deviation 0.1, ten past changes")
+
+
+def test_one_of_several_metrics_is_said_to_be_picked_and_a_guardrail_has_no_worth() -> None:
+    secondary = looked(msgspec.structs.replace(finding(0.21), role="secondary"))
+    assert secondary.worth is not None
+    assert dict(lines(secondary))["mind"].startswith("it is one of several metrics")
+    assert "mind" not in dict(lines(looked(finding(0.21))))
+    assert looked(msgspec.structs.replace(finding(-0.21), role="guardrail")).worth is None
 
 
 def test_metric_that_was_refused_has_no_closer_look() -> None:

@@ -66,10 +66,11 @@ def test_calibration_leaves_out_what_is_not_known() -> None:
 
 
 def test_performance_alarms_beyond_the_tolerated_fall_and_chance() -> None:
-    assert performance("auc", 0.70, 0.005, at_gate=0.80, by=0.05).alarm
-    assert not performance("auc", 0.75, 0.02, at_gate=0.80, by=0.05).alarm
-    assert not performance("auc", 0.90, 0.005, at_gate=0.80, by=0.05).alarm
-    assert performance("log_loss", 0.50, 0.005, at_gate=0.40, by=0.05, larger_is_better=False).alarm
+    assert performance("auc", (0.80, 0.0), (0.70, 0.005), by=0.05).alarm
+    assert not performance("auc", (0.80, 0.0), (0.75, 0.02), by=0.05).alarm
+    assert not performance("auc", (0.80, 0.02), (0.75, 0.0), by=0.05).alarm, "nor may the first have been luck"
+    assert not performance("auc", (0.80, 0.0), (0.90, 0.005), by=0.05).alarm
+    assert performance("log_loss", (0.40, 0.0), (0.50, 0.005), by=0.05, larger_is_better=False).alarm
 
 
 def test_freshness_alarms_after_the_longest_silence() -> None:

@@ -5,20 +5,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import structs
 
+from millrace.decision import Decision
 from millrace.errors import NotFound
 from millrace.experiments.reads import Read, on_log
 from millrace.experiments.reasons import Reason, Refused
-from millrace.operate.exposures import Exposures, experiment_of, exposures
+from millrace.operate.exposures import Exposures, decided, experiment_of, exposures
+from millrace.operate.history import LogHistory
 from millrace.operate.unit_columns import Units, old_enough
 from millrace.serve.home import Home
-from millrace.types import DAY, EVER, HOUR, MINUTE, moment
+from millrace.types import DAY, EVER, HOUR, MINUTE, SECOND, moment
 from tests.operate.stand import MODULE, START, Open, Stand, stand
 
 
 def read(of: Stand, since: int = EVER, until: int = START + 90 * DAY, name: str = "") -> tuple[Exposures, Any]:
     """Return the exposures, and what reads a column of them."""
-    home, history = of.opened()
+    _, history = of.opened()
     _, experiment = experiment_of(of.loaded, name)
     found = exposures(of.loaded, history, experiment, since, until)
 
@@ -103,8 +108,6 @@ def test_arm_is_found_wherever_the_experiment_stands_and_beside_a_rollout(tmp_pa
 
 
 def test_arm_recorded_beside_a_rollout_is_the_experiment_s(tmp_path: Path) -> None:
-    from millrace.decision import Decision
-
     of = stand(tmp_path)
     home = Home(of.folder, of.loaded)
     kinds: Any = of.loaded.streams
@@ -176,6 +179,49 @@ def test_outcomes_are_summed_over_the_decisions_of_a_unit(tmp_path: Path) -> Non
     assert column(next(one for one in reads.values() if one.kind == "outcome")) == {"g0": 2.0, "g1": 1.0}
     assert column(next(one for name, one in reads.items() if name == "Visit within 1d")) == {"g0": 3.0, "g1": 3.0}
     assert column(next(one for name, one in reads.items() if name.startswith("Visit from"))) == {"g0": 2.0, "g1": 2.0}
+
+
+def read_anew(of: Stand, home: Home, since: int, until: int) -> list[tuple[Any, ...]]:
+    """Return what was asked from then on and known until then, straight from the log; without requests that are not known by then."""
+    visits = home.log.read(of.loaded.streams["Visit"], known_until=until)
+    asked = dict(zip(visits["id"].tolist(), visits["guest"].tolist(), strict=True))
+    made = [one for _, one in home.log.decisions(system="stand", known_from=since, known_until=until) if one.at >= since]
+    return [
+        (one.id, one.at, one.watermark, one.arm, one.arm_share, asked[one.id])
+        for one in sorted(made, key=lambda one: one.at)
+        if one.id in asked
+    ]
+
+
+@given(
+    told=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9), st.sampled_from(["", "v0"])), max_size=12),
+    spans=st.lists(st.tuples(st.integers(-1, 21), st.integers(-1, 21)), min_size=1, max_size=6),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_was_decided_is_read_once_and_cut_as_if_it_were_read_anew(
+    told: list[tuple[int, int, int, str]], spans: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Decisions known late, requests known later still, answers repeated; asked for spans in any order, while the log grows."""
+    of = stand(tmp_path_factory.mktemp("told"))
+    home = Home(of.folder, of.loaded)
+    visit, experiment = of.loaded.streams["Visit"], experiment_of(of.loaded)[1]
+    records = []
+    for n, (at, late, later, repeats) in enumerate(told):
+        asked = START + at * SECOND
+        made = Decision(id=f"v{n}", at=asked, system="stand", watermark=asked, arm="tea", arm_share=0.5, policy="tea")
+        records.append((asked + late * SECOND, structs.replace(made, repeats=repeats if n else "")))
+        records.append((asked + (late + later) * SECOND, visit(id=f"v{n}", at=moment(asked), guest=f"g{n % 3}")))
+    records = sorted(records, key=lambda pair: pair[0])
+    whole = [(known + place, one) for place, (known, one) in enumerate(records)]  # no two become known at once
+    history = LogHistory(home.log, of.loaded)
+    for place, (begin, end) in enumerate(spans):
+        for known, one in whole[place * len(whole) // len(spans) : (place + 1) * len(whole) // len(spans)]:
+            home.log.append([one], known=known)
+        since, until = EVER if begin < 0 else START + begin * SECOND, START + end * SECOND
+        found = decided(of.loaded, history, experiment, since, until)
+        columns = (found[name].tolist() for name in ("id", "at", "watermark", "arm", "share", "unit"))
+        assert list(zip(*columns, strict=True)) == read_anew(of, home, since, until)
+    home.close()
 
 
 def test_history_of_nobody_is_empty(tmp_path: Path) -> None:

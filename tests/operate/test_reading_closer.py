@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from millrace.errors import DeclarationError
+from millrace.errors import BadInput, DeclarationError
 from millrace.experiments.bayes import Belief
 from millrace.experiments.comparison import Asked
 from millrace.experiments.novelty import by_exposure_age
@@ -68,6 +68,40 @@ def test_ages_are_those_of_the_units_and_fade_where_the_world_does(world: Lived)
     assert found.ageing.verdict == "novelty"
 
 
+def test_other_metric_is_looked_at_as_it_would_be_were_it_the_primary_one(world: Lived, tmp_path: Path) -> None:
+    again = ("secondary=[", 'secondary=[Mean(Pay.amount, name="paid again", within="7d"), ')
+    guarded = ('Proportion(Complaint, name="complained", better="less", within="1d")', 'Mean(Pay.amount, name="guarded", within="7d")')
+    of, first = as_declared(world, tmp_path, again, guarded), ('name="paid", within="7d"),', 'name="paid", within="4d"),')
+    found = reader(of, planned("fixed")).read(world.now, closer=True, also=["paid again", "guarded"])
+    assert list(found.closer) == ["coffee", "paid again of coffee", "guarded of coffee"]
+    one, other = found.closer["coffee"], found.closer["paid again of coffee"]
+    assert (other.metric, other.role, other.arm) == ("paid again", "secondary", "coffee")
+    assert other.ageing == one.ageing
+    assert [each.difference for each in other.segments["Visit.town"].segments] == [
+        each.difference for each in one.segments["Visit.town"].segments
+    ]
+    guardrail = found.closer["guarded of coffee"]
+    assert (guardrail.role, guardrail.worth) == ("guardrail", None)
+    assert [each.age for each in guardrail.ageing.ages] == [each.age for each in one.ageing.ages]
+    assert found.verdicts == reader(of, planned("fixed")).read(world.now, closer=True).verdicts, "verdicts are of the primary metric"
+    apart = reader(as_declared(world, tmp_path, again, first), planned("fixed")).read(world.now, closer=True, also=["paid again"]).closer
+    assert apart["paid again of coffee"].ageing == other.ageing
+    assert len(apart["coffee"].ageing.ages) < len(other.ageing.ages)
+    with pytest.raises(BadInput, match="there is no metric 'paied': look at one of paid, paid again, visits, "):
+        reader(of, None).read(world.now, closer=True, also=["paied"])
+
+
+def test_declared_prior_is_the_primary_metric_s_alone(world: Lived, tmp_path: Path) -> None:
+    prior = ("margin=0.2)],", 'margin=0.2)],\n    prior=EffectPrior(0.0, 0.3, why="past changes"),')
+    again = ("secondary=[", 'secondary=[Mean(Pay.amount, name="paid again", within="7d"), ')
+    of = as_declared(world, tmp_path, prior, again, ("Entity, Event,", "EffectPrior, Entity, Event,"))
+    found = reader(of, planned("fixed")).read(world.now, closer=True, also=["paid again"]).closer
+    assert found["paid again of coffee"].belief.prior.endswith("a tenth of the control's value")
+    assert found["coffee"].belief.prior == "normal, mean 0, standard deviation 0.3, past changes"
+    with pytest.raises(DeclarationError, match=r"prior=0\.3: write EffectPrior\(mean, spread\), in the primary metric's unit"):
+        as_declared(world, tmp_path, ("margin=0.2)],", "margin=0.2)],\n    prior=0.3,"))
+
+
 def test_verdict_tells_what_a_closer_look_found(world: Lived) -> None:
     near = reader(world.of, planned("anytime")).read(world.now, closer=True)
     said = near.verdicts[0].text
@@ -98,6 +132,13 @@ def test_what_was_shown_is_corrected_by_the_rule_it_was_shown_by(world: Lived) -
     assert found.worth.low < found.worth.difference < found.worth.high
     early = reader(world.of, planned("fixed", 10 * GUESTS)).read(world.now, closer=True).closer["coffee"]
     assert early.worth is None, "before its end nothing was shown"
+
+
+def test_looks_at_the_same_units_are_one(world: Lived) -> None:
+    seen = [{"at": at, "looks": {"paid of coffee": {"n": 100, "difference": 5.0, "error": 1.5}}} for at in range(2)]
+    twice, once = (reader(world.of, planned("anytime", looks=looks)).read(world.now, closer=True) for looks in (seen, seen[:1]))
+    assert twice.closer["coffee"].worth is not None
+    assert twice.closer["coffee"].worth == once.closer["coffee"].worth
 
 
 def test_ratio_and_share_are_read_by_age_and_a_quantile_is_not(world: Lived, tmp_path: Path) -> None:

@@ -107,6 +107,14 @@ def test_rule_on_record_allows_for_looks_and_counts_units_once(shelf: tuple[Clie
     assert reader(engine, course("fixed", planned=VISITORS + 1)).read(NOW + DAY).found.findings[0].shown == "nothing"
 
 
+def test_looks_at_the_same_units_are_one(shelf: tuple[Client, Engine]) -> None:
+    _, engine = shelf
+    seen = [{"at": NOW + at, "looks": {"sold per request of old": {"n": VISITORS, "difference": 0.1, "error": 0.2}}} for at in range(2)]
+    twice, once = (reader(engine, course(looks=looks)).read(NOW + DAY).found for looks in (seen, seen[:1]))
+    assert twice == once
+    assert twice.findings[0].comparison is not None
+
+
 def test_course_is_what_would_have_been_read(shelf: tuple[Client, Engine]) -> None:
     _, engine = shelf
     found = reader(engine, course()).course(NOW + DAY, steps=4)
@@ -123,7 +131,7 @@ def test_nothing_is_said_before_outcomes_are_over(shelf: tuple[Client, Engine]) 
 def test_interleaving_that_does_not_say_what_it_is_read_by_is_not_read(tmp_path: Path) -> None:
     module = MODULE.replace("served = Experiment({", "served = Interleave({").replace(", unit=Visit.guest, scorecard=card", "")
     of = stand(tmp_path, module.replace("Experiment, Fresh", "Fresh, Interleave"))
-    home, history = lived_nowhere(of)
+    _, history = lived_nowhere(of)
     with pytest.raises(NotFound, match="served declares no reward=: say what is earned and who asks"):
         reader_of(of.loaded, history, compared_of(of.loaded)[1], None)
 

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
-from millrace.errors import NotFound
+from millrace.errors import MillraceError, NotFound
 from millrace.experiments.comparison import AT_ANY_LOOK, Arm
 from millrace.experiments.design import Design
 from millrace.experiments.looks import Look
@@ -44,7 +45,7 @@ def planned(rule: str, units: int = GUESTS, **found: list[dict]) -> Course:
 
 
 def reader(of: Stand, course: Course | None) -> Reader:
-    home, history = of.opened()
+    _, history = of.opened()
     return Reader(of.loaded, history, experiment_of(of.loaded)[1], course)
 
 
@@ -112,6 +113,35 @@ def test_course_is_what_would_have_been_read_all_along(world: tuple[Stand, int])
     assert np.all(np.diff(widths) <= 1e-9), "intervals narrow as looks agree"
 
 
+def test_course_is_read_once_and_says_what_reading_anew_at_each_instant_says(tmp_path: Path) -> None:
+    """With a feature, a segment, and decisions that nobody reads any more: what was read first is cut at each instant."""
+    module = MODULE.replace("covariates=(Pay.amount,)", "covariates=(Pay.amount, paid_before)").replace(
+        "    guardrails=", "    segments=[Guest.town],\n    guardrails="
+    )
+    of = stand(tmp_path, module)
+    now = lived(of, 60)
+    home = Home(of.folder, of.loaded)
+    home.log.compact()
+    home.close()
+    past: dict[str, list[Look]] = {}
+    read = reader(of, planned("anytime"))
+    whole = read.read(now)
+    instants = [one.at for one in reader(of, planned("anytime")).course(now, steps=7)]
+    slowly = []
+    for at in instants:
+        slowly.append(reader(of, planned("anytime")).read(at, past))
+        for key, one in slowly[-1].looks.items():
+            past.setdefault(key, []).append(one)
+    for part in of.folder.rglob("*.parquet"):
+        part.unlink()
+    found = read.course(now, steps=7)
+    assert len(found) == 7
+    assert [msgspec.json.encode(one) for one in found] == [msgspec.json.encode(one) for one in slowly]
+    assert read.read(now).found == whole.found
+    with pytest.raises(MillraceError):
+        reader(of, planned("anytime")).read(now)  # nobody else can read it any more
+
+
 def test_nobody_old_enough_is_said(world: tuple[Stand, int]) -> None:
     of, _ = world
     with pytest.raises(NotFound, match="no unit is old enough to be read yet"):
@@ -157,7 +187,7 @@ def test_experiment_without_a_scorecard_is_not_read(tmp_path: Path) -> None:
 
 def test_plan_follows_the_variance_and_the_units_of_the_log(world: tuple[Stand, int]) -> None:
     of, now = world
-    home, history = of.opened()
+    _, history = of.opened()
     experiment = experiment_of(of.loaded)[1]
     found = ahead(of.loaded, history, experiment, now, over="7d")
     assert found.units[0] == pytest.approx(GUESTS * 7 / 3, rel=0.1), "of all weeks the log has seen three days"

@@ -40,7 +40,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Stand, int]:
 
 
 def reader(of: Stand) -> Reader:
-    home, history = of.opened()
+    _, history = of.opened()
     return Reader(of.loaded, history, experiment_of(of.loaded)[1], None)
 
 
@@ -95,7 +95,7 @@ def test_course_ends_with_all_slots_and_plan_counts_them(world: tuple[Stand, int
     read = reader(of)
     last = read.course(now, steps=3)[-1]
     assert comparison(last, "paid").difference == comparison(read.read(now), "paid").difference
-    home, history = of.opened()
+    _, history = of.opened()
     found = ahead(of.loaded, history, experiment_of(of.loaded)[1], now, over="7d")
     assert found.figure.units == 96
     assert found.figure.df == 24, "blocks of four, and what is left of the first and of the last"
@@ -131,7 +131,7 @@ def test_level_is_kept_where_arms_of_slots_are_drawn_anew(tmp_path: Path) -> Non
     """One log without an effect, read again and again as if its slots had been drawn otherwise."""
     of = stand(tmp_path, module())
     now, draws = lived(of, 2 * GUESTS, seed=5, lift=0.0), 1_000
-    home, history = of.opened()
+    _, history = of.opened()
     one, read = experiment_of(of.loaded)[1], reader(of)
     seen = exposures(of.loaded, history, one, EVER, now).units
     g, wrong = np.random.default_rng(0), 0

@@ -81,7 +81,7 @@ def by(of: Stand, folder: Path, way: str, *args: str) -> Stand:
 
 
 def reader(of: Stand, course: Course | None = None) -> Reader:
-    home, history = of.opened()
+    _, history = of.opened()
     return Reader(of.loaded, history, experiment_of(of.loaded)[1], course)
 
 
@@ -204,7 +204,7 @@ def test_plan_knows_of_clusters(world: tuple[Stand, int], tmp_path: Path) -> Non
     found = {}
     for way in ("None", "Clustered(Guest.home)"):
         each = by(of, tmp_path, way)
-        home, history = each.opened()
+        _, history = each.opened()
         found[way] = ahead(each.loaded, history, experiment_of(each.loaded)[1], now, over="7d")
     plain, whole = found["None"].spread, found["Clustered(Guest.home)"].spread
     assert 2.5 < whole.variance / plain.variance < 4.5

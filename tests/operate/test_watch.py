@@ -84,16 +84,37 @@ def test_silence_is_an_alarm_after_its_time(tmp_path: Path) -> None:
         assert looks(life)[0].alarm
 
 
-def test_metric_that_has_fallen_since_the_gate_is_an_alarm(tmp_path: Path) -> None:
+def test_metric_that_has_fallen_since_the_release_began_is_an_alarm_also_to_who_comes_later(tmp_path: Path) -> None:
     """From the flip on people want what they did not: the version that served them ranks the wrong way."""
     fall = drop("auc", 0.05, over="2h")
-    with living(tmp_path, stall(every="30d", on=[fall]), Street(flip_at=START + 5 * HOUR)) as life:
-        life.until(5)
+    loaded, street = stall(every="30d", on=[fall]), Street(flip_at=START + 6 * HOUR)
+    with living(tmp_path, loaded, street) as life:
+        life.until(4)
+        assert look(life.engine, life.operator.history, fall, life.time.now) is None, "two times what is compared must have been served"
+        life.until(6)
         before = look(life.engine, life.operator.history, fall, life.time.now)
         assert before is not None
         assert not before.alarm
-        life.until(8)
-        after = look(life.engine, life.operator.history, fall, life.time.now)
+        life.until(7.9)
+        now = life.time.now
+    with living(tmp_path, loaded, street, now=now) as life:
+        after = look(life.engine, life.operator.history, fall, now)
         assert after is not None
         assert after.alarm
         assert after.message.startswith("auc is 0.")
+        assert after.data["at_first"] == pytest.approx(before.data["at_first"]), "what was first is in the log"
+
+
+def test_release_that_began_with_few_is_held_against_its_first_hundreds(tmp_path: Path) -> None:
+    """Its first two hours alone would say nothing, ever."""
+    fall = drop("auc", 0.05, over="2h")
+    with living(tmp_path, stall(every="30d", on=[fall]), Street(glances=10)) as life:
+        life.until(5)
+        rows = life.operator.history.decided(START, life.time.now)
+        own = rows["at"][rows["release"] == life.engine.standing.champion]
+        assert (own < own[0] + 2 * HOUR).sum() < 500
+        life.street = Street(glances=60)
+        life.until(9)
+        seen = look(life.engine, life.operator.history, fall, life.time.now)
+        assert seen is not None
+        assert not seen.alarm

@@ -13,15 +13,19 @@ import numpy as np
 import pytest
 from lightgbm import Booster
 
+from millrace import drop
 from millrace.demo.truth import Truth
+from millrace.evaluation.bootstrap import estimate
 from millrace.experiments.contrast import contrast
 from millrace.experiments.metric import PLAIN
 from millrace.experiments.two_arms import two_arms
 from millrace.loading import load
 from millrace.models.gradient_boosting import GradientBoostingVersion
+from millrace.monitors.performance import performance
 from millrace.operate.loop import Operator
 from millrace.operate.simulation import SimulatedTime, simulate
 from millrace.operate.verify import verify
+from millrace.operate.watch import look, recent
 from millrace.policy.pipeline import Pipeline
 from millrace.serve.engine import Engine
 from millrace.serve.home import Home
@@ -169,6 +173,34 @@ def test_regret_rises_when_tastes_change_and_falls_again(life):
     before, after, end = regret(SHOCK - 2 * DAY, SHOCK), regret(SHOCK, renewed(life)), regret(END - DAY, END)
     assert after > 1.15 * before
     assert end < 0.9 * after
+
+
+# ---- nothing changes
+
+
+@pytest.mark.slow
+def test_metric_is_held_against_the_release_s_own_first_day_and_not_against_slates_that_another_chose(tmp_path):
+    """The first version passes its gate on what popularity showed; what it ranks itself is harder to tell apart, and no worse for that."""
+    fall, by_gate, by_first = drop("auc", 0.05), list[bool](), list[bool]()
+    with living(tmp_path, FeedWorld(1, **SMALL)) as life:
+        for hour in range(84, 124, 4):
+            life.until(START + hour * HOUR)
+            by_gate.append(has_fallen_since_the_gate(life, 0.05))
+            seen = look(life.engine, life.operator.history, fall, life.time.now)
+            by_first += [seen.alarm] if seen is not None else []
+        assert len(life.standings("promote")) == 1
+        assert life.engine.home.journal.alerts("feed", monitor="drop of auc") == []
+    assert by_gate[:3] == [True, True, True]
+    assert by_first == [False] * 2
+
+
+def has_fallen_since_the_gate(life: Life, by: float) -> bool:
+    """Return whether the served version's area under the curve lies below what its gate said, on all that was decided lately."""
+    engine, model = life.engine, life.engine.loaded.models["ranker"]
+    version = engine.home.releases.get(str(engine.standing.champion)).versions["ranker"]
+    at_gate = engine.home.registry.get(version).metrics[f"auc of {model.heads[0]}"]
+    found = estimate("auc", *recent(engine, life.operator.history, model, model.outcomes[0], DAY, life.time.now), seed=0, resamples=200)
+    return performance("auc", (at_gate, 0.0), (found.value, (found.high - found.low) / 3.92), by).alarm
 
 
 # ---- harm is taken back

@@ -5,8 +5,9 @@ import pytest
 from scipy import special, stats
 
 from millrace.experiments.bayes import RatePrior, believed_proportions
-from millrace.experiments.bayes_effect import EffectPrior, believed_effect
+from millrace.experiments.bayes_effect import believed_effect
 from millrace.experiments.beta_binomial import BetaBinomial, Counted
+from millrace.experiments.effect_prior import EffectPrior
 from millrace.experiments.mixture_sprt import MixtureSprt
 from millrace.experiments.normal_mixture import boundary, log_evidence, tuned_ratio
 from millrace.experiments.posterior import Beta, Gamma, Pair
