@@ -163,6 +163,13 @@ def test_every_command_is_in_the_readme_and_the_help():
         assert command.callback.__doc__
 
 
+def test_the_readme_lists_every_command_and_every_group():
+    listed = "".join(line for line in (HOUSE / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `"))
+    names = [command.name or command.callback.__name__ for command in app.registered_commands]
+    names += [group.name or group.typer_instance.info.name for group in app.registered_groups]
+    assert [name for name in names if f"`millrace {name}`" not in listed] == []
+
+
 def reference() -> dict[str, str]:
     """Return the rows of docs/reference.md: what is said of each name."""
     rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", (DOCS / "reference.md").read_text(encoding="utf-8"), re.M)
