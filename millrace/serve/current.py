@@ -95,6 +95,27 @@ class Serving:
             return self.now.differs(before.standing, before.halt)
 
 
+class Serves:
+    """What decides by a `Serving` says what serves in it."""
+
+    _serving: Serving
+
+    @property
+    def standing(self) -> Standing:
+        """What serves now, and what is rolled out beside it."""
+        return self._serving.now.standing
+
+    @property
+    def halt(self) -> Halt | None:
+        """The halt that it is under, if there is one."""
+        return self._serving.now.halt
+
+    @property
+    def installed(self) -> Installed:
+        """What the champion release has installed: the versions that decide."""
+        return self._serving.now.installed
+
+
 def fallback_of(loaded: Loaded) -> Policy:
     """Return the policy that a system falls back to: that of its outermost Fallback.
 

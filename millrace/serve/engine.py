@@ -21,9 +21,9 @@ from millrace.serve.answering import answered
 from millrace.serve.arrivals import Arrivals
 from millrace.serve.breakers import State
 from millrace.serve.clock import Clock, wall
-from millrace.serve.current import Current, Serving
+from millrace.serve.current import Current, Serves, Serving
 from millrace.serve.deciding import MOST_FAILURES, decide
-from millrace.serve.facts import Installed, LiveFacts
+from millrace.serve.facts import LiveFacts
 from millrace.serve.follower import Follower
 from millrace.serve.forgetting import forget
 from millrace.serve.home import Home
@@ -35,13 +35,11 @@ from millrace.serve.showing import with_shown
 from millrace.serve.timed_facts import sources_of
 from millrace.serve.timing import RECORD, VIEW, Spans
 from millrace.serve.upkeep import Upkeep
-from millrace.stores.halts import Halt
-from millrace.stores.standing import Standing
 from millrace.stores.tombstones import Tombstone
 from millrace.types import Columns, size
 
 
-class Engine:
+class Engine(Serves):
     """Runs a loaded system on its folder.
 
     Args:
@@ -123,21 +121,6 @@ class Engine:
         if spans is not None:
             spans.lap(RECORD)
         return made
-
-    @property
-    def standing(self) -> Standing:
-        """What serves now, and what is rolled out beside it."""
-        return self._serving.now.standing
-
-    @property
-    def halt(self) -> Halt | None:
-        """The halt that it is under, if there is one."""
-        return self._serving.now.halt
-
-    @property
-    def installed(self) -> Installed:
-        """What the champion release has installed: the versions that decide."""
-        return self._serving.now.installed
 
     def facts(self, watermark: int, serving: Current | None = None) -> LiveFacts:
         """Return the facts of a decision as of a watermark that the view has reached; of what serves now, unless it is given."""

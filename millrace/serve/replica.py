@@ -18,17 +18,15 @@ from millrace.schema import Request
 from millrace.serve.answering import answered
 from millrace.serve.breakers import State
 from millrace.serve.clock import Clock
-from millrace.serve.current import Serving
+from millrace.serve.current import Serves, Serving
 from millrace.serve.deciding import MOST_FAILURES, Dwelling, decide
-from millrace.serve.facts import Installed, LiveFacts
+from millrace.serve.facts import LiveFacts
 from millrace.serve.memory import Memory, remembering
 from millrace.serve.pools import Pools
 from millrace.serve.records import recorded, records
 from millrace.serve.release import Versions
 from millrace.serve.timed_facts import sources_of
 from millrace.serve.timing import RECORD, VIEW, Spans
-from millrace.stores.halts import Halt
-from millrace.stores.standing import Standing
 from millrace.types import Columns, size
 
 
@@ -93,7 +91,7 @@ class Taker(Protocol):
         ...
 
 
-class Replica:
+class Replica(Serves):
     """Decides as an engine would that stands where the published view stands. See `Decider`.
 
     What `answer` decides counts once the owner of the log has taken it, with its request: `decide` sees to that.
@@ -193,21 +191,6 @@ class Replica:
     def decide(self, requests: Sequence[Request]) -> list[Decision]:
         """Decide and log; when it returns, the decisions are on disk. See `deciding.decide`."""
         return decide(self, requests)
-
-    @property
-    def standing(self) -> Standing:
-        """What serves now, and what is rolled out beside it."""
-        return self._serving.now.standing
-
-    @property
-    def halt(self) -> Halt | None:
-        """The halt that it is under, if there is one."""
-        return self._serving.now.halt
-
-    @property
-    def installed(self) -> Installed:
-        """What the champion release has installed: the versions that decide."""
-        return self._serving.now.installed
 
     @property
     def troubles(self) -> list[str]:
