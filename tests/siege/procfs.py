@@ -1,6 +1,7 @@
 """What the system says of a process: its memory, its files, its threads, its children."""
 
 import os
+import re
 from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -12,9 +13,21 @@ def memory(process: int) -> int:
     return (int(resident) - int(shared)) * _PAGE
 
 
-def files(process: int) -> int:
-    """Return how many files and sockets a process has open."""
-    return len(os.listdir(f"/proc/{process}/fd"))
+def files(process: int) -> tuple[int, int]:
+    """Return how many files and sockets a process has open: those of SQLite's databases, and all others."""
+    found = [_open_at(f"/proc/{process}/fd/{one}") for one in os.listdir(f"/proc/{process}/fd")]
+    databases = sum(_DATABASE.search(one) is not None for one in found)
+    return databases, len(found) - databases
+
+
+_DATABASE = re.compile(r"\.(sqlite|db)(-wal|-shm)?$")
+
+
+def _open_at(link: str) -> str:
+    try:
+        return os.readlink(link)
+    except FileNotFoundError:  # closed meanwhile
+        return ""
 
 
 def threads(process: int) -> int:
