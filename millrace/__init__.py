@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from millrace.experiments.scorecard import Scorecard as Scorecard
     from millrace.experiments.ways import Bootstrap as Bootstrap
     from millrace.experiments.ways import Clustered as Clustered
+    from millrace.experiments.ways import Paired as Paired
     from millrace.experiments.ways import Permutation as Permutation
     from millrace.experiments.ways import Stratified as Stratified
 
@@ -64,7 +65,7 @@ __version__ = VERSION
 # What brings SciPy with it is imported when it is named, and not by `*`: who declares no scorecard does not wait for that.
 _ON_USE = {
     **dict.fromkeys(("Count", "Mean", "Proportion", "Quantile", "Ratio", "Retention"), "millrace.experiments.metrics"),
-    **dict.fromkeys(("Bootstrap", "Clustered", "Permutation", "Stratified"), "millrace.experiments.ways"),
+    **dict.fromkeys(("Bootstrap", "Clustered", "Paired", "Permutation", "Stratified"), "millrace.experiments.ways"),
     "Compared": "millrace.experiments.compared",
     "EffectPrior": "millrace.experiments.effect_prior",
     "NonInferior": "millrace.experiments.non_inferior",

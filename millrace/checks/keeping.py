@@ -61,7 +61,8 @@ def _what_is_referred_to_is_kept(loaded: Loaded) -> Iterator[Problem]:
         if kept is not None:
             yield (
                 owner if id(owner) in loaded.names else loaded.system,
-                f"{owner.__name__} is kept {duration(kept)}, but what refers to it later reads its {fields[0]}: drop retain=",
+                f"{owner.__name__} is kept {duration(kept)}, but what refers to it later reads its {fields[0]}: drop retain=, or "
+                f"let that have a field {fields[0]} of its own",
             )
 
 

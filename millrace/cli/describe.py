@@ -12,7 +12,8 @@ from millrace.loaded import Loaded
 from millrace.policy.pipeline import Pipeline
 from millrace.policy.sources import Union
 from millrace.policy.stages import Score
-from millrace.schema import Entity, Field, Request, field_names
+from millrace.schema import Entity, Field, Request, field_names, retention
+from millrace.types import duration
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,7 +42,8 @@ def _classes(loaded: Loaded) -> Table:
     order = {"request": 0, "entity": 1, "event": 2}
     for kind, one in sorted(((_kind(one), one) for one in loaded.streams.values()), key=lambda pair: (order[pair[0]], pair[1].__name__)):
         fields = [_field(Field(one, name)) for name in field_names(one) if name not in ("id", "at")]
-        rows.add_row(one.__name__, kind, ", ".join(fields) or "–")
+        kept = retention(one)
+        rows.add_row(one.__name__, kind if kept is None else f"{kind}, kept {duration(kept)}", ", ".join(fields) or "–")
     return rows
 
 
@@ -50,7 +52,8 @@ def _kind(one: type) -> str:
 
 
 def _field(field: Field) -> str:
-    shown = f"{field.name} → {field.refers_to.__name__}" if field.refers_to is not None else f"{field.name}: {field.kind}"
+    kind = f"private {field.kind}" if field.is_private else field.kind
+    shown = f"{field.name} → {field.refers_to.__name__}" if field.refers_to is not None else f"{field.name}: {kind}"
     return f"{shown} or none" if field.optional else shown
 
 
@@ -83,7 +86,7 @@ def _grow(loaded: Loaded, above: Tree, policy: Any, said: str) -> None:
             branch.add(_step(loaded, stage))
         return
     inner = list(_inner(policy))
-    settings = [f"{name} {_set(loaded, value)}" for name, value in vars(policy).items() if _is_setting(value, inner)]
+    settings = [_setting(name, _set(loaded, value)) for name, value in vars(policy).items() if _is_setting(value, inner)]
     branch = above.add(f"{said}{type(policy).__name__}{': ' if settings else ''}{', '.join(settings)}", style="not bold")
     for name, one in inner:
         _grow(loaded, branch, one, "" if name == loaded.name_of(one) else f"{name}: ")
@@ -108,6 +111,11 @@ def _is_setting(value: Any, inner: list[tuple[str, Any]]) -> bool:
     policies = [one for _, one in inner]
     held = [one for pair in value if isinstance(pair, tuple) for one in pair] if isinstance(value, tuple) else [value]
     return value is not None and not any(one is policy for one in held for policy in policies)
+
+
+def _setting(name: str, value: str) -> str:
+    """Return a setting after its name, which is not said twice where the value begins with it."""
+    return value if value.lower().startswith(f"{name}(") else f"{name} {value}"
 
 
 def _set(loaded: Loaded, value: Any) -> str:

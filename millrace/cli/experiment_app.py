@@ -38,7 +38,9 @@ def start(
     hypothesis: Annotated[str, typer.Option(help="What is expected, and why.")],
     units: Annotated[int, typer.Option(help="After how many units, of all arms, it is to end; by default as many as --effect needs.")] = 0,
     effect: Effect = "",
-    rule: Annotated[str, typer.Option(help="How it may be looked at: anytime, group (at some looks) or fixed (once).")] = "anytime",
+    rule: Annotated[
+        str, typer.Option(help="How it may be looked at: anytime, group (at some looks; pocock: to end early more often) or fixed (once).")
+    ] = "anytime",
     power: Annotated[float, typer.Option(help="The chance to find the effect.")] = 0.8,
     over: Annotated[str, typer.Option(help="How far back the log is read to plan by --effect.")] = "14d",
     why: Why = "started by hand",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from millrace.cli.closer_plots import closer_plots
-from millrace.cli.experiment_told import between, told
+from millrace.cli.experiment_told import between, metric_rows, told
 from millrace.cli.plots import ALARM, GOOD, OURS, THEIRS, html, rendered, styled
 from millrace.cli.printing import number, when
 from millrace.experiments.closer_told import lines
@@ -46,7 +46,8 @@ def experiment_page(name: str, reader: Reader | InterleavedReader, seen: Reading
     ]
     return rendered(
         "experiment.template", [plot for plot in plots if plot is not None], name=name, course=course, told=told(seen, course),
-        at=when(seen.at), between=between(seen), shares=seen.found.shares, balance=seen.balance, number=number, closer=near, sides=sides,
+        at=when(seen.at), between=between(seen), metrics=metric_rows(seen), control=seen.found.control,
+        shares=seen.found.shares, balance=seen.balance, number=number, closer=near, sides=sides,
     )  # fmt: skip
 
 

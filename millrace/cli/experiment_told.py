@@ -62,12 +62,20 @@ def scorecard(seen: Reading) -> Table:
     control = f"{seen.found.control} (control)"
     title = f"{between(seen)}, as of {when(seen.at)}"
     rows = table(title, "metric", "arm", control, "treatment", "difference", "p", "shown", numbers=(control, "treatment", "p"))
+    for cells in metric_rows(seen):
+        rows.add_row(*cells)
+    return rows
+
+
+def metric_rows(seen: Reading) -> list[tuple[str, ...]]:
+    """Return the cells of `scorecard`: metric, arm, its value in the control and in the arm, difference, p, what was shown."""
+    rows = []
     for one in seen.found.findings:
         found = one.comparison
         figures = ["–"] * 4
         if found is not None:
             figures = [number(found.control.value), number(found.treatment.value), difference(found), _p(found.p_value)]
-        rows.add_row(f"{one.metric} ({one.role})", one.arm, *figures, one.shown)
+        rows.append((f"{one.metric} ({one.role})", one.arm, *figures, one.shown))
     return rows
 
 

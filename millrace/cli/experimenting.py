@@ -95,7 +95,12 @@ def start(
     console().print(f"{named} is on record: it ends after {number(course.plan.planned)} units, looks {_RULES[rule]}")
 
 
-_RULES = {"anytime": "at any time are allowed", "group": "in between are paid for", "fixed": "before its end decide nothing"}
+_RULES = {
+    "anytime": "at any time are allowed",
+    "group": "in between are paid for",
+    "pocock": "in between are paid for alike",
+    "fixed": "before its end decide nothing",
+}
 
 
 def status(
@@ -204,9 +209,9 @@ def _duration(found: Ahead, effect: float) -> str:
     once, anytime = (found.weeks_for(effect, rule) for rule in ("fixed", "anytime"))
     asked = f"An effect of {number(effect)} is found with a chance of {found.power:.0%}"
     if not once:
-        return f"{asked} in no half year: look for a larger one."
+        return f"Half a year is too short to find an effect of {number(effect)} with a chance of {found.power:.0%}: look for a larger one."
     said = f"{asked} after {once[0]} weeks, {number(once[1])} units."
-    later = f"after {anytime[0]} weeks, {number(anytime[1])} units" if anytime else "in no half year"
+    later = f"after {anytime[0]} weeks, {number(anytime[1])} units" if anytime else "not within half a year"
     return f"{said} Looked at whenever one likes: {later}."
 
 

@@ -104,5 +104,7 @@ def _readings(loaded: Loaded) -> Iterator[tuple[str, tuple[Any, ...]]]:
                 yield loaded.name_of(stage), stage.features()
     names = feature_names(loaded)
     for column, one in loaded.plan.features.items():
+        if isinstance(one, Encoded) and one.place:
+            continue
         needs = one.needs if isinstance(one, OnDemand | Learned) else (one.top, one.bottom) if isinstance(one, Ratio) else ()
         yield names.get(column, column), needs

@@ -113,7 +113,7 @@ def evaluate(system: System, home: Where = HOME) -> None:
 def serve(
     system: System,
     host: Annotated[str, typer.Option(help="The address to listen on; loopback unless you say otherwise.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port.", min=0, max=65535)] = 8000,
+    port: Annotated[int, typer.Option(help="The port; 0 takes one that is free.", min=0, max=65535)] = 8000,
     operate: Annotated[bool, typer.Option(help="Also watch, retrain and roll out.")] = True,
     online: Annotated[
         str, typer.Option(help="Publish the online view to a Redis for other processes: redis://host:6379/0.", envvar="MILLRACE_ONLINE")

@@ -26,15 +26,17 @@ def models_size(system: str, folder: Path, page: Path | None) -> None:
 
 
 def _print(system: str, found: list[Sized]) -> None:
-    costs = ("bytes", "1 row ms", f"{MANY} ms", "decision ms", "share")
-    columns = ("model", "version", "stage", "outcome", "metric", "value", "95 % interval", "seen", *costs)
-    title = f"{system}: versions by what they are worth and what they cost, on one thread"
-    rows = table(title, *columns, numbers=("value", "seen", *costs))
+    columns = ("model", "version", "stage", "outcome", "metric", "value", "95 % interval", "seen")
+    worth = table(f"{system}: what its versions are worth", *columns, numbers=("value", "seen"))
+    numbers = ("bytes", "1 row, ms", f"{MANY} rows, ms", "a decision, ms", "its share")
+    costs = table("What they cost, on one thread", "version", *numbers, numbers=numbers)
     for one in found:
         names = (one.model, one.version, one.stage, one.outcome, one.accuracy.metric)
-        worth = (number(one.accuracy.value), interval(one.accuracy), f"{one.seen:.0%}")
+        worth.add_row(*names, number(one.accuracy.value), interval(one.accuracy), f"{one.seen:.0%}")
         times = (number(one.one_ms), number(one.many_ms), number(one.decision_ms), "–" if one.share is None else f"{one.share:.1%}")
-        rows.add_row(*names, *worth, number(one.bytes), *times)
-    console().print(rows)
+        costs.add_row(one.version, number(one.bytes), *times)
+    console().print(worth)
+    console().print()
+    console().print(costs)
     if any(one.seen for one in found):
         console().print("\nseen: the part of the rows that a version has learned from; on those it looks better than it is", style="dim")

@@ -177,5 +177,5 @@ def _told(one: Judgement, policy: str) -> list[str]:
         shown = f"{policy} earns less than what was done"
     else:
         shown = f"it is not shown that {policy} differs from what was done"
-    cautions = {caution.said: None for caution in (*one.value.cautions, *one.gain.cautions)}
-    return [f"{one.outcome}: {shown} (gain {one.gain.value:.4g}, {one.gain.confidence:.0%}: {_interval(one.gain)}).", *cautions]
+    cautions = {caution.reason: caution.said for caution in (*one.gain.cautions, *one.value.cautions)}  # of both, the value's is told
+    return [f"{one.outcome}: {shown} (gain {one.gain.value:.4g}, {one.gain.confidence:.0%}: {_interval(one.gain)}).", *cautions.values()]

@@ -48,7 +48,9 @@ def scaffold(name: str, kind: str, folder: Path) -> list[str]:
 
 
 def _refuse_unfit(name: str) -> None:
-    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+    if keyword.iskeyword(name):
+        raise BadInput(f"{name!r} cannot name a module, as Python keeps the word for itself: choose another", field="name")
+    if not name.isidentifier() or name.startswith("_"):
         raise BadInput(f"{name!r} cannot name a module: use letters, digits and _, beginning with a letter", field="name")
     if name in sys.stdlib_module_names or name == "millrace":
         raise BadInput(f"there is a module {name} already, which a file {name}.py would hide: call the system something else", field="name")

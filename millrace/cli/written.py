@@ -13,6 +13,9 @@ from millrace.loaded import Loaded
 from millrace.models.declare import Outcome
 from millrace.walk import is_declaration
 
+_MANY, _SHOWN = 20, 3
+"""Of a list of more names than these, as of units shared out beforehand, so many are shown."""
+
 
 def named(loaded: Loaded, declaration: Any) -> str:
     """Return the name a declaration is bound to, "" for one that was only given a name after what holds it."""
@@ -34,6 +37,8 @@ def spelt(loaded: Loaded, value: Any) -> str:
     if is_declaration(value):
         return f"{type(value).__name__}({', '.join(_settings(loaded, value))})"
     if isinstance(value, tuple | list):
+        if len(value) > _MANY and all(isinstance(one, str) for one in value):
+            return f"{', '.join(value[:_SHOWN])} and {len(value) - _SHOWN:,} more"
         pairs = bool(value) and all(isinstance(one, tuple) and len(one) == 2 for one in value)
         shown = ", ".join(f"{written(loaded, one[0])}: {written(loaded, one[1])}" if pairs else written(loaded, one) for one in value)
         return f"{{{shown}}}" if pairs else shown
@@ -54,4 +59,4 @@ def _settings(loaded: Loaded, declaration: Any) -> Iterator[str]:
 
 
 def _is_plain(value: Any) -> bool:
-    return isinstance(value, str | int | float)
+    return isinstance(value, str | int | float) or (isinstance(value, tuple) and bool(value) and all(map(_is_plain, value)))

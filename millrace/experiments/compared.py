@@ -31,7 +31,7 @@ class Compared:
 
     Attributes:
         metric: A mean, a count, a ratio, a proportion or a retention.
-        by: `Clustered`, `Stratified`, `Permutation` or `Bootstrap`.
+        by: `Clustered`, `Stratified`, `Paired`, `Permutation` or `Bootstrap`.
 
     >>> from millrace.experiments.metrics import Mean
     >>> from millrace.experiments.ways import Bootstrap

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from millrace.errors import BadInput
-from millrace.experiments.comparison import Alternative
+from millrace.experiments.comparison import AT_ANY_LOOK, Alternative
 from millrace.experiments.normal_mixture import boundary, log_evidence, tuned_ratio
 from millrace.types import Array
 
@@ -45,6 +45,11 @@ class MixtureSprt:
     def tuned(variance: float, alpha: float = 0.05, alternative: Alternative = "two-sided") -> MixtureSprt:
         """Return the test that needs the least difference at a look whose squared standard error will be `variance`."""
         return MixtureSprt(float(np.sqrt(variance * tuned_ratio(alpha, two_sided=alternative == "two-sided"))), alternative)
+
+    @property
+    def controls(self) -> str:
+        """What its p-values keep to a level, in words."""
+        return AT_ANY_LOOK
 
     def log_p_values(self, difference: Array, variance: Array) -> Array:
         """Return the logarithm of the always-valid p-value at each look: the least so far of 1 / evidence, 1 at most. Shape (looks,).

@@ -41,8 +41,8 @@ class Scorecard:
         guardrails: What must not get worse.
         confidence: 1 less the level, in (0, 1).
         relative_by: The scale of relative intervals, "delta" or "log".
-        by: How all metrics are compared, if not each by its own method: `Clustered`, `Stratified`, `Permutation` or `Bootstrap`. A single
-            one is by `Compared(metric, by=...)`.
+        by: How all metrics are compared, if not each by its own method: `Clustered`, `Stratified`, `Paired`, `Permutation` or
+            `Bootstrap`. A single one is by `Compared(metric, by=...)`.
         segments: What tells units apart in a closer look at the primary metric: features of the request, or its fields.
         prior: What is believed of the primary metric's effect before anything is seen, in its unit, as in
             `EffectPrior(0.0, 0.5, why="what past changes of prices did")`; the belief in a closer look rests on it. If not given it is
@@ -66,13 +66,14 @@ class Scorecard:
     other_side: Sequence[OtherSide] = ()
 
     def __post_init__(self) -> None:
+        for name in ("secondary", "guardrails", "segments", "other_side"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, tuple(given) if isinstance(given, list | tuple) else (given,))
+        self._check_roles()
         object.__setattr__(self, "primary", compared(self.primary, self.by))
         object.__setattr__(self, "secondary", tuple(compared(each, self.by) for each in self.secondary))
         guardrails = (dataclasses.replace(each, metric=compared(each.metric, self.by)) for each in self.guardrails)
         object.__setattr__(self, "guardrails", tuple(guardrails))
-        for name in ("segments", "other_side"):
-            given = getattr(self, name)
-            object.__setattr__(self, name, tuple(given) if isinstance(given, list | tuple) else (given,))
         if not 0 < self.confidence < 1:
             raise DeclarationError(f"Scorecard: confidence={self.confidence!r}: write a number between 0 and 1, such as 0.95")
         if self.prior is not None and not isinstance(self.prior, EffectPrior):
@@ -85,6 +86,17 @@ class Scorecard:
             if twice := next((name for name in names if names.count(name) > 1), None):
                 raise DeclarationError(f"Scorecard: {twice!r} is twice among its {roles} metrics: give one of them another name=")
         self._check_other_side()
+
+    def _check_roles(self) -> None:
+        for role, one in (("primary", self.primary), *(("secondary", each) for each in self.secondary)):
+            if isinstance(one, type) or not (hasattr(one, "name") and hasattr(one, "needs")):
+                raise DeclarationError(f"Scorecard: {role}={brief(one)} is no metric: write one such as Mean(Watch.seconds)")
+        for one in self.guardrails:
+            if not isinstance(one, NonInferior):
+                raise DeclarationError(
+                    f"Scorecard: guardrails=[{brief(one)}] does not say how much worse would be too much: "
+                    "write NonInferior(Mean(Watch.seconds), margin=5.0)"
+                )
 
     def _check_other_side(self) -> None:
         for one in self.other_side:

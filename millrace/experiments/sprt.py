@@ -109,6 +109,15 @@ class Sprt:
         """The logarithms of the likelihood ratio below which `null` is accepted and above which it is rejected."""
         return float(np.log(self.beta) - np.log1p(-self.alpha)), float(np.log1p(-self.beta) - np.log(self.alpha))
 
+    @property
+    def controls(self) -> str:
+        """What the test keeps to its levels, in words."""
+        rejects, accepts = self.alpha / (1 - self.beta), self.beta / (1 - self.alpha)
+        return (
+            f"both errors, whenever it stops: the null is rejected where it holds with a chance of at most {rejects:.2g}, and accepted "
+            f"where the other holds of at most {accepts:.2g}, {self.alpha + self.beta:.2g} together; of any other truth nothing"
+        )
+
     def read(self, x: Array) -> tuple[Verdict, int]:
         """Return the verdict on observations in their order, and after how many it fell (all, if it did not). Shape (n,)."""
         low, high = self.limits

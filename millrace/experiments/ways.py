@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self, final
 
+import msgspec
 import numpy as np
 
 from millrace.experiments.clustered import clustered, clustered_figure
 from millrace.experiments.comparison import Arm, Asked, Comparison
+from millrace.experiments.matched_pairs import matched_pairs
 from millrace.experiments.metric import column_of
 from millrace.experiments.permutation import permutation
-from millrace.experiments.reasons import Reason, Refused
+from millrace.experiments.reasons import Caution, Reason, Refused
 from millrace.experiments.resampling import bootstrap
 from millrace.experiments.stratified import stratified
 from millrace.experiments.two_arms import TwoArms
@@ -149,6 +151,44 @@ class Stratified(Way):
     def compare(self, metric: str, rows: Rows, asked: Asked) -> Comparison:
         """Return how the treatment compares with the control; see `stratified.stratified`."""
         return stratified(metric, rows.adjusted().top, rows.arms.treated, rows.labels[column_of(self.of)], asked)
+
+
+@final
+@dataclass(frozen=True)
+class Paired(Way):
+    """Each unit with the one it was paired with before one of them was drawn to be treated: what pairs share does not count as chance.
+
+    Where one of a pair is not there, or too young to be read, the other is left out too, and that is said; more than half are refused.
+
+    Attributes:
+        of: The pair: a feature of the request such as `Guest.pair`, as known when each unit was first exposed, or a column of text.
+    """
+
+    of: Any
+    takes_ratios: ClassVar[bool] = False
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """The pair."""
+        return (self.of,)
+
+    def compare(self, metric: str, rows: Rows, asked: Asked) -> Comparison:
+        """Return how the treatment compares with the control; see `matched_pairs.matched_pairs`."""
+        treated, value = rows.arms.treated, rows.adjusted().top
+        names, code = np.unique(rows.labels[column_of(self.of)], return_inverse=True)
+        sides = np.stack([np.bincount(code[treated == side], minlength=len(names)) for side in (False, True)])
+        kept = (sides == 1).all(axis=0)[code]
+        alone = int((~kept).sum())
+        said = f"{metric}: {alone} of {len(code)} units have no partner, or several, in the other arm"
+        if alone > len(code) / 2:
+            raise Refused(Reason.LONE_STRATA, f"{said}: wait until both of a pair can be read, or name what tells pairs apart", "pair")
+        found = matched_pairs(metric, value[kept], treated[kept], code[kept], asked)
+        lone = (Caution(Reason.LONE_STRATA, f"{said} and are left out: if one arm makes them stay away, what is left is not alike"),)
+        return msgspec.structs.replace(found, cautions=(*found.cautions, *(lone if alone else ())))
+
+    def redrawn(self, rng: np.random.Generator, n: int, labels: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+        """Return (which of the units to take, their pairs): one arm does not tell how alike pairs are, so these are pairs by lot."""
+        return rng.integers(0, len(next(iter(labels.values()))), n), {column_of(self.of): np.arange(n).astype(str)}
 
 
 @final

@@ -82,7 +82,7 @@ def _add(store: Store, db: sqlite3.Connection, codec: Codec, rows: Columns) -> N
     if watermark is not None and rows["known"][0] < watermark:
         raise Conflict(
             f"{codec.name} {rows['id'][0]} would become known at {moment(rows['known'][0])}, and decisions up to {moment(watermark)} were"
-            " made without it: import it with known='now', or into a log without decisions"
+            " made without it: import it with known='now' (--known now), or into a log without decisions"
         )
     hidden = codec.sealed(rows)
     for start in range(0, size(rows), codec.part_rows):

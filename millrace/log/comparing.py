@@ -68,7 +68,8 @@ def _named(name: str, a: Any, b: Any) -> str:
 def conflict(offenders: Sequence[str]) -> Conflict:
     """Return the error for rows whose ids are taken by other content."""
     more = f" and {len(offenders) - _LISTED} more" if len(offenders) > _LISTED else ""
-    return Conflict(f"used before with other content: {', '.join(offenders[:_LISTED])}{more}; give what is new an id of its own")
+    again = ", and what is sent again the `at` that it had" if any(one.endswith("(at differs)") for one in offenders) else ""
+    return Conflict(f"used before with other content: {', '.join(offenders[:_LISTED])}{more}; give what is new an id of its own{again}")
 
 
 def offence(codec: Codec, rows: Columns, row: int, field: str) -> str:

@@ -45,22 +45,6 @@ def check_memory(learner: Any) -> None:
         )
 
 
-def refuse_reset(learner: Any) -> None:
-    """Refuse the setting `reset` of a learner whose rows share their weights.
-
-    A change is found in the outcomes of one candidate, which had one mean before it and have another since. What is expected of a row here
-    moves as other features do, so such a series has no one mean, and a change of which feature counts leaves that of all rows as it was.
-
-    Raises:
-        DeclarationError: It is asked for.
-    """
-    if learner.reset:
-        raise DeclarationError(
-            f"{type(learner).__name__}(reset=True): all candidates share the weights, so none has outcomes of its own in which a change "
-            'could be found: let it forget with decay="3d" or window="14d", or use BetaBelief(reset=True) for few candidates that stay'
-        )
-
-
 def reach(learner: Any) -> int | None:
     """Return how far back rows matter to a learner that forgets, microseconds; None for one that never does."""
     if getattr(learner, "window", None) is not None:

@@ -9,11 +9,12 @@ import msgspec
 import numpy as np
 
 from millrace.errors import DeclarationError, brief
-from millrace.models.belief import IS_SHARE, SEEN, SPREAD, check_memory, one_head, refuse_reset, taught
+from millrace.models.belief import IS_SHARE, SEEN, SPREAD, check_memory, one_head, taught
 from millrace.models.design import Design
 from millrace.models.encoding import Encoding
 from millrace.models.folder import read_array, read_json, write_json
 from millrace.models.learner import Examples
+from millrace.models.resets import kept_by_weights
 from millrace.models.segments import Segments, Value
 from millrace.models.settings import positive
 from millrace.models.weights_belief import design_of, load_design, said, save_design, width, written
@@ -38,7 +39,7 @@ class LinearBelief:
         per: A feature of the model whose every value has weights of its own, such as `Artwork.id`; None shares them.
         decay: As for `BetaBelief`.
         window: As for `BetaBelief`.
-        reset: Not to be had here, and refused with the reason.
+        reset: Whether all is forgotten that came before the weights of any segment last changed.
     """
 
     reg: float = 1.0
@@ -56,7 +57,6 @@ class LinearBelief:
                 f"LinearBelief(per={brief(self.per)}): not an attribute; name a feature of the model, such as Artwork.id"
             )
         check_memory(self)
-        refuse_reset(self)
 
     def untaught(self, heads: tuple[str, ...]) -> LinearVersion:
         """Return what is believed before anything was seen: 0 for everything, give or take the noise."""
@@ -76,13 +76,13 @@ class LinearBelief:
 
         head, index, label, weight = taught(self, examples)
         rows = take(examples.rows, index)
-        names = [self.per.column] if self.per is not None else []
-        segments = Segments.of(rows, names)
-        shared = {name: column for name, column in rows.items() if name not in names}
-        design = design_of(shared) if shared else None
-        x, number = written(design, shared, len(label)), segments.numbers(rows)
         found = []
         with threadpool_limits(1):  # sums would differ in the last digit with the number of cores
+            design, segments, x, number = self._written(rows)
+            if self.reset:
+                kept = kept_by_weights(x, number, label, self._explained)
+                rows, label, weight = take(rows, kept), label[kept], weight[kept]
+                design, segments, x, number = self._written(rows)
             for segment in range(len(segments.keys)):
                 of = number == segment
                 found.append(_solved(x[of], label[of], weight[of], self.reg))
@@ -90,6 +90,18 @@ class LinearBelief:
         noise = float(np.sqrt((2 * self.noise**2 + error.sum()) / (2 + weight.sum())))
         seen = np.bincount(number, weights=weight, minlength=len(found))
         return LinearVersion((head,), design, segments, float(self.reg), noise, mean, inverse, seen)
+
+    def _written(self, rows: Columns) -> tuple[Design | None, Segments, Array, Array]:
+        """Return the design of rows, their segments, the rows written out, and the segment of each."""
+        names = [self.per.column] if self.per is not None else []
+        segments = Segments.of(rows, names)
+        shared = {name: column for name, column in rows.items() if name not in names}
+        design = design_of(shared) if shared else None
+        return design, segments, written(design, shared, size(rows)), segments.numbers(rows)
+
+    def _explained(self, x: Array, label: Array) -> tuple[Array, Array]:
+        mean, _, error = _solved(x, label, np.ones(len(label)), self.reg)
+        return x @ mean, np.full(len(label), error / len(label))
 
     def load(self, folder: Path) -> LinearVersion:
         """Read a version that a `LinearBelief` of any settings saved."""

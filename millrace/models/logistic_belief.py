@@ -8,12 +8,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from millrace.models.belief import IS_SHARE, SEEN, SPREAD, check_memory, check_shares, one_head, refuse_reset, taught
+from millrace.models.belief import IS_SHARE, SEEN, SPREAD, check_memory, check_shares, one_head, taught
 from millrace.models.design import Design
 from millrace.models.encoding import Encoding
 from millrace.models.folder import read_array, read_json, write_json
 from millrace.models.learner import Examples
 from millrace.models.odds import probability
+from millrace.models.resets import kept_by_weights
 from millrace.models.settings import positive
 from millrace.models.weights_belief import design_of, load_design, said, save_design, width, written
 from millrace.types import Array, Columns, size, take
@@ -35,7 +36,7 @@ class LogisticBelief:
         reg: The strength of the squared penalty, in (0, 1e9]: weights lie within 1 / sqrt(reg) of 0 as long as no rows say so.
         decay: As for `BetaBelief`.
         window: As for `BetaBelief`.
-        reset: Not to be had here, and refused with the reason.
+        reset: Whether all is forgotten that came before the weights last changed.
     """
 
     reg: float = 1.0
@@ -46,7 +47,6 @@ class LogisticBelief:
     def __post_init__(self) -> None:
         positive(self, "reg", 1e9)
         check_memory(self)
-        refuse_reset(self)
 
     def untaught(self, heads: tuple[str, ...]) -> LogisticBeliefVersion:
         """Return what is believed before anything was seen: a half, give or take what the penalty allows."""
@@ -66,8 +66,17 @@ class LogisticBelief:
         rows = take(examples.rows, index)
         design = design_of(rows)
         with threadpool_limits(1):  # sums would differ in the last digit with the number of cores
+            if self.reset:
+                x, one = written(design, rows, len(label)), np.zeros(len(label), dtype=np.int64)
+                kept = kept_by_weights(x, one, label, self._explained)
+                rows, label, weight = take(rows, kept), label[kept], weight[kept]
+                design = design_of(rows)
             mean, covariance = _laplace(written(design, rows, len(label)), label, weight, self.reg)
         return LogisticBeliefVersion((head,), design, float(weight.sum()), mean, covariance)
+
+    def _explained(self, x: Array, label: Array) -> tuple[Array, Array]:
+        chance = probability(x @ _laplace(x, label, np.ones(len(label)), self.reg)[0])
+        return chance, chance * (1 - chance)
 
     def load(self, folder: Path) -> LogisticBeliefVersion:
         """Read a version that a `LogisticBelief` of any settings saved."""

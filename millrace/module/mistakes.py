@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import sys
 import traceback
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from millrace.errors import DeclarationError
 from millrace.module.bindings import assigned, first_line
 from millrace.module.ground import Ground
 
 _NO_NAME = re.compile(r"cannot import name '(\w+)' from (?:partially initialized module )?'([\w.]+)'")
+_NO_ARGUMENT = re.compile(r"^(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'")
 
 
 def refusal(error: Exception, path: str) -> DeclarationError:
@@ -42,7 +45,7 @@ def _sentence(error: Exception, path: str) -> str:
     if isinstance(error, NameError):
         return f"{error}: {_did_you_mean(error.name or '', _in_sight(error)) or 'define it above, or import it'}"
     if isinstance(error, TypeError | AttributeError):  # these speak of the declaration in whole sentences
-        return str(error).replace(".__init__()", "()")
+        return _argument_sentence(error) or str(error).replace(".__init__()", "()")
     return f"{type(error).__name__}: {error}"
 
 
@@ -55,6 +58,22 @@ def _import_sentence(error: ImportError, path: str) -> str:
     name, module = found.groups()
     there = list(vars(sys.modules[module])) if module in sys.modules else []
     return f"{module} has no {name}: {_did_you_mean(name, there) or 'correct the name'}"
+
+
+def _argument_sentence(error: Exception) -> str:
+    """Return what arguments there are, where one was given that there is not; "" for any other error."""
+    found = _NO_ARGUMENT.match(str(error))
+    called = next((names[found[1]] for names in _globals(error) if callable(names.get(found[1]))), None) if found else None
+    if found is None or called is None:
+        return ""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    there = [name for name, one in inspect.signature(called).parameters.items() if one.kind in kinds]
+    takes = f"it takes {', '.join(there)}" if there else "it takes none"
+    return f"{found[1]}() has no argument {found[2]}: {_did_you_mean(found[2], there) or takes}"
+
+
+def _globals(error: Exception) -> list[dict[str, Any]]:
+    return [frame.f_globals for frame, _ in traceback.walk_tb(error.__traceback__)]
 
 
 def _did_you_mean(name: str, there: list[str]) -> str:

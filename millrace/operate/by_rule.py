@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +40,7 @@ def earlier_looks(past: Mapping[str, Sequence[Look]], key: str, now: Look) -> li
     return [seen[n] for n in sorted(seen)]
 
 
-def check_rule(card: Scorecard, rule: type[Rule]) -> None:
+def check_rule(card: Scorecard, rule: Callable[..., Rule]) -> None:
     """Refuse a rule that a scorecard's metrics cannot be read by.
 
     Raises:
@@ -57,13 +57,13 @@ class ByRule:
     """Compares arms by a rule that allows for looks, and notes what was seen.
 
     Attributes:
-        rule: The rule.
+        rule: What makes the rule: its class, or that with some of its settings.
         planned: After how many units the experiment is to end.
         past: Earlier looks by metric and arm, in their order.
         seen: This look, by metric and arm: what is to be put on record.
     """
 
-    rule: type[Rule]
+    rule: Callable[..., Rule]
     planned: int
     past: Mapping[str, Sequence[Look]]
     seen: dict[str, Look] = field(default_factory=dict)

@@ -57,6 +57,8 @@ def exposures(loaded: Loaded, history: LogHistory, experiment: Experiment, since
     """
     rows = decided(loaded, history, experiment, since, until)
     if alike:
+        allotted = experiment.assignment.placed
+        rows = take(rows, np.array([not allotted or one in allotted for one in rows["unit"].tolist()], dtype=bool))
         rows["arm"] = objects(["all"] * size(rows))
     else:
         labels = _Labels(loaded.system.policy, experiment)

@@ -18,6 +18,7 @@ from millrace.experiments.plan import plan
 from millrace.experiments.power import detectable
 from millrace.experiments.reads import on_log
 from millrace.experiments.scorecard import Scorecard
+from millrace.experiments.spending import Pocock
 from millrace.experiments.spread import Spread
 from millrace.loaded import Loaded
 from millrace.operate.exposures import exposures
@@ -60,7 +61,8 @@ class Ahead(NamedTuple):
 
         Args:
             effect: treatment - control.
-            rule: How it will be looked at: "fixed", "group" (at fourteen looks), "anytime"; looking early takes some units more.
+            rule: How it will be looked at: "fixed", "group" or "pocock" (at fourteen looks), "anytime"; looking early takes
+                some units more.
 
         Raises:
             BadInput: No number of units shows it.
@@ -73,6 +75,7 @@ class Ahead(NamedTuple):
 _MORE: Mapping[str, Inflation] = {
     "fixed": 1.0,
     "group": lambda alpha, beta: inflation(np.arange(1, 15) / 14, alpha, beta),
+    "pocock": lambda alpha, beta: inflation(np.arange(1, 15) / 14, alpha, beta, Pocock()),
     "anytime": inflation_at_any_time,
 }
 """By what factor a rule needs more units than one look."""
@@ -115,8 +118,9 @@ def ahead(loaded: Loaded, history: LogHistory, experiment: Experiment, until: in
     if min(shares) <= 0:
         raise BadInput("an arm of share 0 never has units: plan without it", field="shares")
     spread, design = Spread.of(figure), Design(alpha=1 - card.confidence, shares=shares)
-    taking_part = float(experiment.assignment.share(0, until) / shares[0])
+    taking_part = float(experiment.assignment.taking_part(until))
     units = taking_part * _weekly(np.sort(seen["first"]), max(since, int(seen["first"].min())), until)
+    units = np.minimum(units, len(experiment.assignment.placed) or np.inf)
     found = np.array([_detectable(spread, each, power, design) for each in units])
     return Ahead(card.primary.name, figure, units.astype(np.int64), found, power, design, spread)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,13 +43,13 @@ class Plan(NamedTuple):
     """How a metric was looked at.
 
     Attributes:
-        rule: The rule, by its class.
+        rule: What makes the rule.
         planned: After how many units the experiment is to end; None where nothing is on record, and this look is the only one.
         effect: The effect that was planned for, in the primary metric's unit; None where nobody said.
         past: Earlier looks by metric and arm.
     """
 
-    rule: type[Rule]
+    rule: Callable[..., Rule]
     planned: int | None
     effect: float | None
     past: Mapping[str, Sequence[Look]]

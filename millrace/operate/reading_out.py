@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -19,6 +20,7 @@ from millrace.experiments.readout import ReadOut
 from millrace.experiments.reads import Read, on_log
 from millrace.experiments.reasons import Caution, Reason, Refused
 from millrace.experiments.scorecard import Compare, Scorecard, at_one_look
+from millrace.experiments.spending import Pocock
 from millrace.experiments.srm import Shares, sample_ratio
 from millrace.experiments.srm_sequential import sample_ratio_so_far
 from millrace.experiments.stopping import Anytime, Fixed, GroupSequential, Rule
@@ -38,7 +40,12 @@ from millrace.policy.wrappers import Experiment
 from millrace.stores.experiments import Course
 from millrace.types import EVER, Array, Columns, size, take
 
-RULES: dict[str, type[Rule]] = {"fixed": Fixed, "group": GroupSequential, "anytime": Anytime}
+RULES: dict[str, Callable[..., Rule]] = {
+    "fixed": Fixed,
+    "group": GroupSequential,
+    "pocock": partial(GroupSequential, spending=Pocock()),
+    "anytime": Anytime,
+}
 """How an experiment may be looked at, by the name it is on record with."""
 
 
@@ -131,7 +138,8 @@ class Reader:
         except Refused as refused:
             return self._refused(until, refused)
         if not size(units):
-            raise NotFound(f"no unit is old enough to be read yet, {waiting} are waiting: look again later")
+            met = f"{waiting} are waiting" if waiting else "and nobody has met it since it began"
+            raise NotFound(f"no unit is old enough to be read yet, {met}: look again later")
         needs = self.card.needs()
         summaries = scan({name: units[name] for name in ("arm", *needs.columns(), *needs.labels)}, needs)[""]
         seen: dict[str, Look] = {}

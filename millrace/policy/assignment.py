@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,7 @@ class Assignment:
         ramp: (instant in microseconds, share) from when on which share of its part is used, both rising; () is all, always.
         holdout: The share of units that is held out, in [0, 1).
         overrides: By arm, the ids of units that are put there.
+        allotted: By arm, the ids of units that were shared out beforehand; with any, nothing is drawn and all others are in no arm.
     """
 
     arms: tuple[str, ...]
@@ -87,6 +89,7 @@ class Assignment:
     ramp: tuple[tuple[int, float], ...] = ()
     holdout: float = 0.0
     overrides: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    allotted: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         shares, (begin, end) = self.shares, self.part
@@ -109,15 +112,22 @@ class Assignment:
             raise DeclarationError(
                 'Experiment(ramp=...): shares must grow with time, up to 1, such as {"2026-05-01": 0.1, "2026-05-04": 1.0}'
             )
-        self._check_overrides()
+        self._check_named("overrides", self.overrides)
+        self._check_named("allotted", self.allotted)
+        drawn = self.layer or self.part != (0.0, 1.0) or self.ramp or self.holdout
+        if self.allotted and (drawn or {arm for arm, units in self.allotted if units} != set(self.arms)):
+            raise DeclarationError(
+                "Experiment(allotted=...): the lists say who takes part and nothing is drawn: name units for every arm, "
+                "leave out of them who is to wait, and drop layer=, part=, ramp= and holdout="
+            )
 
-    def _check_overrides(self) -> None:
+    def _check_named(self, said: str, named: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
         seen: set[str] = set()
-        for arm, units in self.overrides:
+        for arm, units in named:
             if arm not in self.arms:
-                raise DeclarationError(f"Experiment(overrides={{{arm!r}: ...}}): there is no such arm: use one of {', '.join(self.arms)}")
+                raise DeclarationError(f"Experiment({said}={{{arm!r}: ...}}): there is no such arm: use one of {', '.join(self.arms)}")
             if twice := seen & set(units):
-                raise DeclarationError(f"Experiment(overrides=...): {min(twice)} is put into two arms: leave it in one")
+                raise DeclarationError(f"Experiment({said}=...): {min(twice)} is put into two arms: leave it in one")
             seen |= set(units)
 
     @property
@@ -139,12 +149,27 @@ class Assignment:
 
     def share(self, position: int, at: Array | int) -> Array:
         """Return the chance of a position of `labels` at instants; 1 where nothing was drawn. Shape as `at`."""
-        inside = (1 - self.holdout) * self.used(at) * (self.part[1] - self.part[0])
+        if self.allotted:
+            return np.ones(np.shape(at))
+        inside = self.taking_part(at)
         if position < len(self.arms):
             return inside * self.shares[position]
         if position == len(self.arms):
             return 1 - self.holdout - inside
         return np.full(np.shape(at), self.holdout if position == len(self.arms) + 1 else 1.0)
+
+    def taking_part(self, at: Array | int) -> Array:
+        """Return the chance of being in an arm at instants; of those allotted all are. Shape as `at`."""
+        return (1 - self.holdout) * self.used(at) * (self.part[1] - self.part[0])
+
+    @cached_property
+    def placed(self) -> Mapping[str, int]:
+        """The position in `labels` of every unit that was shared out beforehand, by its id."""
+        return {unit: self.arms.index(arm) for arm, units in self.allotted for unit in units}
+
+    @cached_property
+    def _overridden(self) -> Mapping[str, int]:
+        return {unit: len(self.arms) + 2 + self.arms.index(arm) for arm, units in self.overrides for unit in units}
 
     def assign(self, units: Array, at: Array, name: str, chance: Chance, kept: str = "") -> Array:
         """Return each unit's position in `labels`. Shape (n,).
@@ -159,9 +184,7 @@ class Assignment:
         n = len(self.arms)
         if kept in self.arms:
             return np.full(len(units), 2 * n + 2 + self.arms.index(kept))
-        # Plain experiments are drawn as they always were: whoever is in an arm stays in it.
-        draw = chance(f"{self.layer}/{name}" if self.layer else name, units)
-        found = np.minimum(np.searchsorted(np.cumsum(self.shares), draw, side="right"), n - 1)
+        found = _looked_up(self.placed, units, np.full(len(units), n)) if self.allotted else self._drawn(units, name, chance)
         layer = self.layer or name
         if self.ramp or self.part != (0.0, 1.0):
             begin, end = self.part
@@ -169,10 +192,16 @@ class Assignment:
             found[(place < begin) | (place >= begin + self.used(at) * (end - begin))] = n
         if self.holdout:
             found[chance(f"{HOLDOUT} of {layer}", units) < self.holdout] = n + 1
-        if self.overrides:
-            given = {unit: n + 2 + self.arms.index(arm) for arm, named in self.overrides for unit in named}
-            found = np.array([given.get(str(unit), own) for unit, own in zip(units.tolist(), found.tolist(), strict=True)], dtype=np.int64)
-        return found
+        return _looked_up(self._overridden, units, found) if self.overrides else found
+
+    def _drawn(self, units: Array, name: str, chance: Chance) -> Array:
+        # Plain experiments are drawn as they always were: whoever is in an arm stays in it.
+        draw = chance(f"{self.layer}/{name}" if self.layer else name, units)
+        return np.minimum(np.searchsorted(np.cumsum(self.shares), draw, side="right"), len(self.arms) - 1)
+
+
+def _looked_up(by_name: Mapping[str, int], units: Array, otherwise: Array) -> Array:
+    return np.array([by_name.get(str(unit), own) for unit, own in zip(units.tolist(), otherwise.tolist(), strict=True)], dtype=np.int64)
 
 
 def assignment(
@@ -183,12 +212,25 @@ def assignment(
     ramp: Mapping[str, float] | float | None,
     holdout: float,
     overrides: Mapping[str, Sequence[str]] | None,
+    allotted: Mapping[str, Sequence[str]] | None,
 ) -> Assignment:
     """Return an assignment as it is declared. Arguments as for `Experiment`."""
-    given = tuple(float(share) for share in shares) if shares is not None else (1 / len(arms),) * len(arms)
+    if allotted is not None and shares is not None:
+        raise DeclarationError("Experiment(allotted=..., shares=...): the lists say how many are in each arm: leave shares= out")
+    lists = None if allotted is None else {**dict.fromkeys(arms, ()), **allotted}
     begin, end = (float(one) for one in part)
-    named = tuple((arm, tuple(str(unit) for unit in units)) for arm, units in (overrides or {}).items())
-    return Assignment(tuple(arms), given, layer, (begin, end), _steps(ramp), float(holdout), named)
+    given = tuple(float(share) for share in shares) if shares is not None else _sizes(arms, lists)
+    return Assignment(tuple(arms), given, layer, (begin, end), _steps(ramp), float(holdout), _named(overrides), _named(lists))
+
+
+def _sizes(arms: Sequence[str], lists: Mapping[str, Sequence[str]] | None) -> tuple[float, ...]:
+    """Return the share of each arm: what its list holds of all, else the same for each."""
+    sizes = [len({str(unit) for unit in lists[arm]}) for arm in arms] if lists else []
+    return tuple(size / sum(sizes) for size in sizes) if any(sizes) else (1 / len(arms),) * len(arms)
+
+
+def _named(lists: Mapping[str, Sequence[str]] | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((arm, tuple(str(unit) for unit in units)) for arm, units in (lists or {}).items())
 
 
 def _steps(ramp: Mapping[str, float] | float | None) -> tuple[tuple[int, float], ...]:

@@ -95,7 +95,7 @@ class Interleave:
             is_sure[slate.rows["request"][slate.taken & (slate.rows["propensity"] != 1)]] = False
         depths = np.array([np.bincount(slate.rows["request"][slate.taken], minlength=n) for slate in slates])
         places = range(int(depths.min(axis=0).max(initial=0)))
-        draws = np.array([facts.chance(f"{name}/{place}", requests["id"]) for place in places]).reshape(-1, n)
+        draws = np.array([facts.chance(f"{name}/{place}", requests["id"]) for place in places]).reshape(len(places), n)
         rank, propensity = np.full(size(rows), NOT_TAKEN), np.zeros(size(rows))
         told, starts = [], np.searchsorted(rows["request"], np.arange(n + 1))
         for position in range(n):

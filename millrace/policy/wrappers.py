@@ -54,6 +54,8 @@ class Experiment:
             recorded as `outside`; nobody who is in an arm ever leaves it.
         holdout: The share of units that gets the control and is in no comparison: recorded as `holdout`. It is the same in all of a layer.
         overrides: By arm, ids of units that get it whatever is drawn, for tests: recorded as `override/<arm>`, in no comparison.
+        allotted: By arm, ids of all units that take part, where they were shared out beforehand (in strata, in pairs, by whole
+            clusters): nothing is drawn then, and who is in none of the lists is recorded as `outside`.
         scorecard: What it is read by: a `Scorecard`.
     """
 
@@ -73,6 +75,7 @@ class Experiment:
         ramp: Mapping[str, float] | float | None = None,
         holdout: float = 0.0,
         overrides: Mapping[str, Sequence[str]] | None = None,
+        allotted: Mapping[str, Sequence[str]] | None = None,
         scorecard: Any = None,
     ) -> None:
         if len(arms) < 2:
@@ -81,7 +84,11 @@ class Experiment:
             _check_policy(f"Experiment({name!r}: ", policy)
         if not isinstance(unit, Field | TimeSlot):
             raise DeclarationError(f"Experiment(unit={brief(unit)}): not a field; name what is assigned, such as Refresh.viewer")
-        made = assignment(tuple(arms), shares, layer, part, ramp, holdout, overrides)
+        if allotted is not None and isinstance(unit, TimeSlot):
+            raise DeclarationError(
+                "Experiment(allotted=...): slots of time are drawn as they come: name a field as the unit, or drop the lists"
+            )
+        made = assignment(tuple(arms), shares, layer, part, ramp, holdout, overrides, allotted)
         for name, value in {"arms": tuple(arms.items()), "unit": unit, "assignment": made, "scorecard": scorecard}.items():
             object.__setattr__(self, name, value)
 
@@ -94,9 +101,10 @@ class Experiment:
         """Return each request's decision by its arm's policy, with `arm` and `arm_share` recorded."""
         assigned = self.assign(requests, facts)
         parts = []
+        given = {position for position, share in enumerate(self.assignment.shares) if share}
         for position, name in enumerate(self.assignment.labels):
             mine = np.flatnonzero(assigned == position)
-            if mine.size:
+            if mine.size or (not assigned.size and position in given):  # of no requests, as while warming up, each arm has its none
                 asked, known = take(requests, mine), facts.apart()
                 decided = self.arms[self.assignment.answers(position)][1].decide(asked, known)
                 share = self.assignment.share(position, asked["at"])

@@ -20,6 +20,12 @@ UNSAID = "(private)"
 
 _PATH = re.compile(r"`\$\.?([^`]*)`$")
 _NAMED = re.compile(r"field `([^`]+)`")
+_TYPES = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
+_CALLED = {
+    "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "datetime": "an instant",
+    "bytes": "bytes in base64", "array": "a list", "object": "an object", "null": "null",
+}  # fmt: skip
+_INSTANT = "write an instant with its time zone, such as 2026-01-31T12:00:00Z"
 
 
 def decoded(body: bytes) -> Any:
@@ -65,6 +71,13 @@ def _field(message: str) -> str:
 
 
 def _reworded(message: str) -> str:
+    """Return what is wrong in words that speak of JSON rather than of Python's types."""
+    field, types = _field(message), _TYPES.search(message)
+    if types:
+        wanted, got = (" or ".join(_CALLED.get(one, one) for one in said.split(" | ")) for said in types.groups())
+        return f"`{field}` takes {wanted}, not {got}"
+    if "datetime" in message:
+        return f"`{field}` does not say when: {_INSTANT}"
     return message.replace("Object missing required field", "missing the field").replace("Object contains unknown field", "has no field")
 
 
@@ -126,7 +139,7 @@ def outcome(loaded: Loaded, decision: Decision, asked: Any, body: bytes, now: in
     """Return the event that tells what came of a decision, the references filled in from the decision itself.
 
     The body has a `type`, the `candidate` it is about where the event names one and several were taken, and whatever other fields the
-    event has. A given reference is kept.
+    event has. A given reference is kept; one to the request can only be to the one decided.
 
     Raises:
         BadInput: The type, the candidate or a field is wrong.
@@ -136,11 +149,18 @@ def outcome(loaded: Loaded, decision: Decision, asked: Any, body: bytes, now: in
     given = {name: value for name, value in values.items() if name not in ("type", "candidate")}
     own = {one.refers_to: getattr(asked, one.name) for one in _only(references(loaded.system.request))}
     own[loaded.system.request] = decision.id
+    _check_told_of_it(decision, loaded.system.request, stream, given)
     missing = [one for one in _only(references(stream)) if one.name not in given]
     if "candidate" in values or any(one.refers_to is loaded.system.candidate for one in missing):
         own[loaded.system.candidate] = _about(decision, values.get("candidate"))
     given |= {one.name: own[one.refers_to] for one in missing if one.refers_to in own}
     return record(stream, given, now)
+
+
+def _check_told_of_it(decision: Decision, request: type, stream: type, given: Mapping[str, Any]) -> None:
+    for one in _only(references(stream)):
+        if one.refers_to is request and (named := given.get(one.name, decision.id)) != decision.id:
+            raise BadInput(f"`{one.name}` names {named!r}, and this is told of {decision.id}: leave it out", field=one.name)
 
 
 def _only(fields: list[Field]) -> list[Field]:

@@ -125,6 +125,12 @@ class PolicyLaws:
         for position in range(size(case.requests)):
             assert_same(_part(together, position), case.decide(take(case.requests, np.array([position])), case.facts()))
 
+    def test_nothing_asked_is_nothing_decided(self) -> None:
+        """No requests have no decisions: a server that is not asked yet warms up so."""
+        case = self.make()
+        none = case.decide(take(case.requests, np.arange(0)), case.facts())
+        assert size(none.requests) == size(none.rows) == 0
+
     def test_truth_stated_propensities_match_frequencies(self) -> None:
         """Over many seeds each candidate is taken, each action done and each arm given as often as was stated."""
         case = self.make()

@@ -1,4 +1,4 @@
-"""dropped_though_it_is_referred_to.py:8: Payment: Payment is kept 90d, but what refers to it later reads its account: drop retain="""
+"""dropped_though_it_is_referred_to.py:8: Payment: Payment is kept 90d, but what refers to it later reads its account: drop retain=, or let that have a field account of its own"""
 
 from payments import Account
 

@@ -67,8 +67,50 @@ def test_every_system_can_be_described(shop, system):
     assert f"{system} is sound" in said.out
 
 
+def test_what_is_private_how_long_it_is_kept_and_a_family_once_are_read_back(shop):
+    (shop.folder / "desk.py").write_text(
+        """
+from millrace import Entity, Event, Hashing, Logistic, Model, Pipeline, Private, Ref, Request, System, Top, Trending, encoded, outcome
+
+class Article(Entity):
+    title: str
+    author: Private[str]
+
+class Ask(Request):
+    limit: int = 3
+
+class Opened(Event, retain="90d"):
+    ask: Ref[Ask]
+    article: Ref[Article]
+
+words = encoded(Article.title, by=Hashing(8))
+ranker = Model(outcome(Opened, within="1h"), features=[words], learner=Logistic())
+desk = System(Ask, candidate=Article, policy=Pipeline(Trending(Opened.article), ranker, Top(Ask.limit)))
+""",
+        encoding="utf-8",
+    )
+    said = shop.millrace("check", "desk.py").out
+    classes = {row[0]: row[1:] for row in rows(said, "What is asked")}
+    assert classes["Article"] == ["entity", "title: text, author: private text"]
+    assert classes["Opened"][0] == "event, kept 90d"
+    assert {row[0]: row[-1] for row in rows(said, "Features")}["Article.title"] == "words[0]"
+
+
+def test_experiment_says_its_unit_and_arms_and_not_what_nobody_set(shop):
+    module = shop.folder / "shop.py"
+    text = module.read_text().replace("Array,", "Array, Experiment,", 1)
+    module.write_text(text.replace("policy=Fallback(", "policy=Experiment({'new': ranked, 'old': popular}, unit=Visit.user),  # ", 1))
+    assert "Experiment: unit Visit.user, Assignment(new, old, shares=[0.5, 0.5])" in shop.millrace("check", "shop.py").out
+
+
 def test_declaration_is_written_by_its_name_or_by_what_is_set():
     fraud = load("millrace.systems.fraud")
     assert written(fraud, fraud.models["risk"]) == "risk"
     assert spelt(fraud, fraud.models["risk"].learner) == "GradientBoosting(leaves=8, learning_rate=0.03, min_rows=10, reg=10)"
     assert [spelt(fraud, one) for one in fraud.system.monitors] == ["Drift(risk)", "Calibration(charged, over=14d)"]
+
+
+def test_long_lists_of_units_are_cut(shop):
+    loaded = load(str(shop.folder / "shop.py"))
+    lists = (("old", tuple(f"u{n}" for n in range(1_500))), ("new", ("v1", "v2")))
+    assert spelt(loaded, lists) == "{old: u0, u1, u2 and 1,497 more, new: v1, v2}"

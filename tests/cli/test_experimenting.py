@@ -95,7 +95,7 @@ def test_start_puts_the_plan_on_record_once(asked: Asked) -> None:
     ("options", "message"),
     [
         ([], "say after how many units it is to end, --units, or which effect is worth finding, --effect"),
-        (["--units", "9", "--rule", "often"], "there is no rule 'often': use one of fixed, group, anytime"),
+        (["--units", "9", "--rule", "often"], "there is no rule 'often': use one of fixed, group, pocock, anytime"),
         (["--units", "9", "-e", "tasted"], "stand has no experiment 'tasted': use one of served"),
     ],
 )
@@ -173,6 +173,8 @@ def test_page_draws_what_was_shown_and_how_it_came_about(asked: Asked, tmp_path:
         assert "the difference so far, with an interval that allows for looks" in course.text_content()
         assert "coffee was shown to be better than tea" in page.locator("main").text_content()
         assert page.locator("#shares tr").count() == 3
+        assert page.locator("#metrics tr").nth(1).locator("td").first.text_content() == "paid (primary)"
+        assert page.locator("#metrics tr").nth(1).locator("td").last.text_content() == "better"
         assert page.locator(".balance tr").nth(1).locator("td").first.text_content() == "Pay.amount before 7d"
         assert len(page.screenshot(full_page=True)) > 20_000
         browser.close()

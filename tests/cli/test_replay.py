@@ -2,8 +2,15 @@
 
 import json
 
+import msgspec
+import numpy as np
 import pytest
 
+from millrace.cli.replay import told
+from millrace.evaluation.off_policy import snips
+from millrace.evaluation.reasons import Caution, Reason
+from millrace.operate.replaying import Replayed
+from millrace.operate.replaying_value import Judgement
 from tests.cli.shop import live
 from tests.operate.posters import wall
 
@@ -18,6 +25,15 @@ def test_it_prints_a_row_per_outcome_and_says_what_was_shown(shop, booth):
     assert said.status == 0, said.err
     assert "calm on 300 decisions" in said.out
     assert "tapped: calm earns less than what was done (gain -0." in said.out
+
+
+def test_what_is_to_be_known_of_the_value_is_told_once_and_not_of_the_gain_again():
+    found = snips(np.tile([0.0, 1.0], 50), np.full(100, 0.5), np.full(100, 0.5))
+    value, gain = (msgspec.structs.replace(found, cautions=(Caution(Reason.SKEWED, f"off by {by}"),)) for by in ("7.5%", "7.6%"))
+    judged = [Judgement(outcome="tapped", logged=0.5, value=value, gain=gain)]
+    said = told(Replayed(policy="calm", since=0, until=1, decisions=1, unknown=0, earlier=0, unanswered=0, missed={}, rows=1,
+                         judgements=judged), "calm")  # fmt: skip
+    assert [line for line in said if "off by" in line] == ["off by 7.5%"]
 
 
 def test_json_holds_it_all(shop, booth):

@@ -39,6 +39,11 @@ def test_name_that_cannot_be_used_is_refused_and_nothing_is_written(tmp_path, na
     assert list(tmp_path.iterdir()) == []
 
 
+def test_name_that_python_keeps_for_itself_is_told_apart(tmp_path):
+    with pytest.raises(BadInput, match="Python keeps the word for itself"):
+        scaffold("class", "rank", tmp_path)
+
+
 def test_file_that_is_there_is_not_overwritten(tmp_path):
     (tmp_path / "shop.py").write_text("mine")
     with pytest.raises(Conflict, match=r"shop\.py"):

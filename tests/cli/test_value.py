@@ -49,6 +49,15 @@ def test_value_is_the_one_that_was_served(stocked):
     assert found["keys"] == {"User": "user-10", "Item.category": category}
 
 
+@pytest.mark.parametrize("spelt", ['clicks["7d"]', "clicks[7d]", "clicks[(Item), '7d']"])
+def test_feature_may_be_spelt_as_in_the_module(stocked, spelt):
+    one, other = (
+        json.loads(stocked.millrace("explain-value", "shop.py", name, "item-3", AT, "--json").out) for name in (spelt, "clicks[Item, 7d]")
+    )
+    assert one["value"] == other["value"]
+    assert one["parts"] == other["parts"]
+
+
 def test_table_says_the_bounds_and_both_clocks(stocked):
     said = stocked.millrace("explain-value", "shop.py", "appeal", "item-3", AT).out
     assert re.search(r"^appeal of Item item-3 is 0\.\d+$", said, re.M)
@@ -79,6 +88,8 @@ def test_functions_and_attributes_are_explained_too(stocked):
     [
         (["taste", "user-1", AT], "taste is kept per User, Item.category: give 2 of them before the instant, not 1"),
         (["clicks", "item-1", AT], "reads no feature 'clicks': choose clicks[Item, 1d], clicks[Item, 7d]"),
+        (["clicks[Item]", "item-1", AT], "reads no feature 'clicks[Item]': choose clicks[Item, 1d], clicks[Item, 7d]"),
+        (['clicks["3d"]', "item-1", AT], "choose clicks[Item"),
         (["tast", "item-1", AT], "reads no feature 'tast': choose taste"),
         (["appeal", "item-1", "noon"], "'noon' is no instant: write 2026-03-01T12:00:00Z"),
         (["appeal", "item-1", "2026-02-20T12:00:00"], "has no time zone"),

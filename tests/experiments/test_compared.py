@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from millrace import Bootstrap, Clustered, Compared, Count, Mean, Permutation, Proportion, Quantile, Ratio, Scorecard, Stratified
+from millrace import Bootstrap, Clustered, Compared, Count, Mean, Paired, Permutation, Proportion, Quantile, Ratio, Scorecard, Stratified
 from millrace.errors import DeclarationError
+from millrace.experiments.allocation import within_strata
 from millrace.experiments.by_slots import REGION, SLOT, BySlots
 from millrace.experiments.clustered import clustered
 from millrace.experiments.comparison import Asked
@@ -150,9 +152,49 @@ def test_drawn_units_come_in_clusters_and_move_by_the_effect(metric: Any, effect
     assert np.mean(sizes) == pytest.approx(5.0, rel=0.1)
 
 
+def paired(n: int = 80, lift: float = 0.5, seed: int = 4) -> tuple[Columns, np.ndarray]:
+    """Pairs that have most in common, one of each treated by lot, in no order."""
+    g = np.random.default_rng(seed)
+    pair, treated = np.repeat(np.arange(n // 2), 2), within_strata(np.repeat(np.arange(n // 2), 2), seed)
+    watched = 10 + 3 * g.normal(size=n // 2)[pair] + g.normal(size=n) + lift * treated
+    order = g.permutation(n)
+    return {"pair": pair.astype(str)[order], "watched": watched[order]}, np.array(["a", "b"])[treated][order]
+
+
+def test_pairs_of_a_scorecard_are_a_paired_t_test() -> None:
+    columns, arm = paired()
+    card = Scorecard(Mean("watched"), by=Paired("pair"))
+    [found] = card.read(summarise(columns, arm, card.needs()), control="a").findings
+    assert found.comparison is not None
+    order = np.lexsort((arm, columns["pair"]))
+    told = stats.ttest_rel(columns["watched"][order][1::2], columns["watched"][order][::2])
+    assert found.comparison.p_value == pytest.approx(told.pvalue, rel=1e-9)
+    assert (found.comparison.low, found.comparison.high) == pytest.approx(tuple(told.confidence_interval()), rel=1e-9)
+    plain = Mean("watched").compare(*summaries(Mean("watched"), columns, arm))
+    assert found.comparison.error < 0.6 * plain.error, "what pairs share is no chance"
+
+
+def test_pairs_of_which_one_went_missing_are_left_out_whole_and_most_of_them_are_refused() -> None:
+    columns, arm = paired()
+    made = Compared(Mean("watched"), by=Paired("pair"))
+    there = ~np.isin(columns["pair"], ["3", "7"]) | (arm == "a")
+    gone = ~np.isin(columns["pair"], ["3", "7"])
+    found, without = (
+        made.compare(*summaries(made, {name: one[keep] for name, one in columns.items()}, arm[keep])) for keep in (there, gone)
+    )
+    assert (found.difference, found.error, found.p_value) == (without.difference, without.error, without.p_value)
+    assert [each.said.partition(" and are")[0] for each in found.cautions] == [
+        "mean of watched: 2 of 78 units have no partner, or several, in the other arm"
+    ]
+    lost = {**columns, "pair": np.where(columns["pair"] < "2", columns["pair"], "None")}
+    with pytest.raises(Refused, match=r"\d+ of 80 units have no partner, or several, .*: wait until both of a pair can be read") as refused:
+        made.compare(*summaries(made, lost, arm))
+    assert refused.value.reason == Reason.LONE_STRATA
+
+
 def test_drawn_units_of_strata_and_of_the_metric_itself_are_as_many_as_asked() -> None:
     columns = people(300)
-    for way, extra in ((Stratified("town"), {"town"}), (Permutation(), set())):
+    for way, extra in ((Stratified("town"), {"town"}), (Paired("home"), {"home"}), (Permutation(), set())):
         made = Compared(Mean("watched"), by=way)
         drawn = made.draw(np.random.default_rng(0), 77, summarise(columns, np.array(["a"] * 300), made.needs())["a"])
         assert set(drawn) == {"watched", *extra}

@@ -62,6 +62,7 @@ def test_what_all_looks_agree_on_never_widens():
 def test_always_valid_p_values_never_rise_and_meet_the_interval():
     difference, variance = np.array([0.2, 0.5, 0.31, 0.1]), np.array([0.09, 0.04, 0.01, 0.005])
     test = MixtureSprt.tuned(0.01)
+    assert test.controls == "the chance of a false alarm over any number of looks, whenever one stops"
     p = np.exp(test.log_p_values(difference, variance))
     assert (np.diff(p) <= 0).all()
     for alpha in (0.2, 0.05, 0.001):

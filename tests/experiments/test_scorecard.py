@@ -166,6 +166,13 @@ def test_a_read_out_can_be_written_down() -> None:
 def test_wrong_scorecards_and_controls_are_refused() -> None:
     with pytest.raises(DeclarationError, match="'mean of x' is twice among its primary and secondary metrics"):
         Scorecard(Mean("x"), secondary=[Mean("x")])
+    with pytest.raises(DeclarationError, match=r"guardrails=\[Mean\(\.\.\.\)\] does not say how much worse .* write NonInferior\("):
+        Scorecard(Mean("x"), guardrails=[Mean("y")])
+    for wrong in ("x", [Mean("x")], Mean, NonInferior(Mean("x"), margin=1.0)):
+        with pytest.raises(DeclarationError, match="is no metric: write one such as"):
+            Scorecard(wrong)
+        with pytest.raises(DeclarationError, match="is no metric: write one such as"):
+            Scorecard(Mean("z"), secondary=[wrong])
     with pytest.raises(DeclarationError, match=r"write 0\.01 for 1 %"):
         NonInferior(Mean("x"), margin=5, relative=True)
     with pytest.raises(DeclarationError, match="say above 0"):

@@ -1,5 +1,7 @@
 """Wald's test against its walk enumerated state by state."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -47,6 +49,15 @@ def test_errors_are_within_wald_s_bounds(null, other):
     assert alpha <= 0.05 / 0.9
     assert beta <= 0.1 / 0.95
     assert alpha + beta <= 0.15
+
+
+def test_both_bounds_that_it_controls_are_said_and_hold():
+    test = Sprt(Bernoulli(0.1, 0.3), 0.05, 0.1)
+    alpha, beta, both = (float(one) for one in re.findall(r"(?:at most|, ) ?(\d[\d.]*)", test.controls))
+    rejected, accepted = 1 - walked(test, 0.1)[0], walked(test, 0.3)[0]
+    assert rejected <= alpha < 0.06
+    assert accepted <= beta < 0.12
+    assert rejected + accepted <= both == pytest.approx(0.15)
 
 
 def test_operating_characteristics_are_monotone_and_smooth_where_the_walk_does_not_drift():

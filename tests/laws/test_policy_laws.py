@@ -194,6 +194,12 @@ class TestExperimentInAPartOfALayer(PolicyLaws):
         return case(Experiment({"new": RANKED, "old": PLAIN}, unit=Look.visitor, overrides={"new": ["v2"]}, **own))
 
 
+class TestExperimentOfUnitsSharedOutBeforehand(PolicyLaws):
+    def make(self) -> Case:
+        lists = {"new": ["v0", "v2"], "old": ["v1"]}
+        return case(Experiment({"new": RANKED, "old": PLAIN}, unit=Look.visitor, allotted=lists))
+
+
 class TestExperimentOfTimeSlots(PolicyLaws):
     def make(self) -> Case:
         return case(Experiment({"new": RANKED, "old": PLAIN}, unit=TimeSlot("1h", by=Look.visitor), shares=(0.3, 0.7)))

@@ -79,7 +79,7 @@ def test_id_is_remembered(tmp_path, where):
 
 def test_conflict_refuses_the_batch_and_lists_the_offenders(log):
     log.append([watch("a"), watch("b", note="old")], NOON)
-    with pytest.raises(Conflict, match=r"Watch a \(at differs\), Watch b \(note differs\); give what is new an id of its own"):
+    with pytest.raises(Conflict, match=r"Watch a \(at differs\), Watch b \(note differs\); give .* sent again the `at` that it had"):
         log.append([watch("new"), watch("a", at=NOON - 1), watch("b", note="new"), watch("newer")], NOON + 10)
     assert ids(log.read(Watch)) == ["a", "b"]
     assert log.append([watch("new")], NOON + 10).duplicates.tolist() == [False]

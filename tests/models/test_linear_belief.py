@@ -98,6 +98,16 @@ def test_outcomes_beyond_all_bounds_are_refused():
         LinearBelief().fit(plain({"x": np.ones(4)}, y=[1e308] * 4), 0)
 
 
-def test_a_reset_is_refused_with_what_to_do_instead():
-    with pytest.raises(DeclarationError, match=r"LinearBelief\(reset=True\): all candidates share the weights.*decay="):
-        LinearBelief(reset=True)
+@pytest.mark.parametrize("per", [None, Colour.shade])
+def test_a_reset_forgets_what_came_before_the_weights_changed(per):
+    g = np.random.default_rng(5)
+    x, shade = g.normal(size=1_200), np.array(["red", "blue"])[g.integers(0, 2, 1_200)]
+    worth = np.where((np.arange(1_200) >= 800) & (shade == "red"), -1.0, 1.0)
+    examples = plain({"x": x, "Colour.shade": objects(shade)}, y=3 + worth * x + g.normal(0, 0.5, 1_200))
+    if per is None:  # without weights of their own, both have to change
+        examples = plain({"x": x, "Colour.shade": objects(shade)}, y=3 + np.repeat([1.0, -1.0], [800, 400]) * x + g.normal(0, 0.5, 1_200))
+    asked = {"x": np.ones(1), "Colour.shade": objects(["red"])}
+    scores = LinearBelief(reset=True, per=per).fit(examples, 0).score(asked)
+    assert scores["y"][0] == pytest.approx(2, abs=0.2)
+    assert scores[SEEN][0] == pytest.approx(400 if per is None else 200, abs=40)
+    assert LinearBelief(per=per).fit(examples, 0).score(asked)["y"][0] > 2.8

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from millrace.errors import DeclarationError, TrainingError
-from millrace.models.belief import SPREAD
+from millrace.errors import TrainingError
+from millrace.models.belief import SEEN, SPREAD
 from millrace.models.logistic_belief import LogisticBelief
 from millrace.models.odds import probability
 from millrace.models.weights_belief import written
@@ -19,6 +19,11 @@ class TestLaws(BeliefLaws):
 class TestThatForget(BeliefLaws):
     def make(self):
         return LogisticBelief(reg=0.2, window="2h")
+
+
+class TestThatStartAnew(BeliefLaws):
+    def make(self):
+        return LogisticBelief(reset=True)
 
 
 def test_weights_are_where_no_step_would_lower_the_penalised_loss_and_as_sure_as_it_is_curved():
@@ -68,6 +73,23 @@ def test_what_is_no_chance_is_refused():
         LogisticBelief().fit(plain({"x": np.ones(3)}, won=[0, 1, 2]), 0)
 
 
-def test_a_reset_is_refused_with_what_to_do_instead():
-    with pytest.raises(DeclarationError, match=r"LogisticBelief\(reset=True\): all candidates share the weights.*decay="):
-        LogisticBelief(reset=True)
+def test_a_reset_forgets_what_came_before_the_weights_changed_though_the_mean_stayed():
+    g = np.random.default_rng(5)
+    x, arm = g.normal(size=2_000), np.array(["a", "b"])[g.integers(0, 2, 2_000)]
+    now = np.arange(2_000) >= 1_200
+    won = g.random(2_000) < probability(1.5 * np.where(now, np.where(arm == "a", -1, 1), np.where(arm == "a", 1, -1)))
+    examples = plain({"x": x, "arm": objects(arm)}, won=won)
+    asked = {"x": np.zeros(2), "arm": objects(["a", "b"])}
+    scores = LogisticBelief(reset=True).fit(examples, 0).score(asked)
+    assert scores[SEEN][0] == pytest.approx(800, abs=40)
+    assert scores["won"] == pytest.approx([0.18, 0.82], abs=0.05)
+    assert LogisticBelief().fit(examples, 0).score(asked)["won"] == pytest.approx([0.6, 0.4], abs=0.1)
+
+
+def test_where_nothing_changed_nothing_is_reset():
+    g = np.random.default_rng(6)
+    x = g.normal(size=1_500)
+    examples = plain({"x": x}, won=g.random(1_500) < probability(x - 3))
+    one, other = (LogisticBelief(reset=reset).fit(examples, 0).score({"x": np.zeros(1)}) for reset in (True, False))
+    assert one["won"].tolist() == other["won"].tolist()
+    assert one[SEEN].tolist() == [1_500]

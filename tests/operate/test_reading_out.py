@@ -9,9 +9,11 @@ import pytest
 from millrace.errors import MillraceError, NotFound
 from millrace.experiments.comparison import AT_ANY_LOOK, Arm
 from millrace.experiments.design import Design
+from millrace.experiments.group_sequential import inflation
 from millrace.experiments.looks import Look
 from millrace.experiments.power import units_for
 from millrace.experiments.reasons import Reason
+from millrace.experiments.spending import Pocock
 from millrace.experiments.spread import mean
 from millrace.operate.exposures import experiment_of
 from millrace.operate.planning_ahead import Ahead, ahead
@@ -54,7 +56,7 @@ def primary(found: Reading):
     return one
 
 
-@pytest.mark.parametrize("rule", [None, "anytime", "fixed", "group"])
+@pytest.mark.parametrize("rule", [None, "anytime", "fixed", "group", "pocock"])
 def test_true_lift_lies_in_the_interval_and_the_verdict_is_right(world: tuple[Stand, int], rule: str | None) -> None:
     of, now = world
     found = reader(of, planned(rule) if rule else None).read(now)
@@ -234,7 +236,17 @@ def test_plans_that_look_early_pay_for_it() -> None:
     once = units_for(spread, 1.0)
     coming = np.arange(1, 2_000) * 10
     plan = Ahead("paid", Arm(name="all", value=10.0, variance=1.0, units=400, df=399.0), coming, coming * 0.0, 0.8, Design(), spread)
-    found = {rule: plan.weeks_for(1.0, rule) for rule in ("fixed", "group", "anytime")}
+    found = {rule: plan.weeks_for(1.0, rule) for rule in ("fixed", "group", "pocock", "anytime")}
     assert found["fixed"][1] == pytest.approx(once, abs=10)
     assert found["group"][1] == pytest.approx(1.04 * once, rel=0.01)
+    assert found["pocock"][1] == pytest.approx(inflation(np.arange(1, 15) / 14, spending=Pocock()) * once, rel=0.01)
+    assert found["pocock"][1] > 1.2 * once
     assert found["anytime"][1] == pytest.approx(1.073 * once, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"), [("group", "O'Brien-Fleming-like spending, each side its half"), ("pocock", "Pocock-like spending")]
+)
+def test_read_out_names_how_its_rule_spends(world: tuple[Stand, int], rule: str, said: str) -> None:
+    of, now = world
+    assert said in primary(reader(of, planned(rule)).read(now)).comparison.method

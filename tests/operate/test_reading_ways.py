@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from millrace.errors import BadInput, DeclarationError
+from millrace.experiments.allocation import within_strata
 from millrace.experiments.clustered import clustered
+from millrace.experiments.matched_pairs import matched_pairs
 from millrace.experiments.needs import Needs
 from millrace.experiments.permutation import permutation
 from millrace.experiments.reasons import Reason
@@ -36,7 +38,7 @@ def module(by: str, metric: str = 'Mean(Pay.amount, name="paid", within="1d")', 
     changed = MODULE.replace(CARD, f"card = Scorecard({metric}, by={by})\n").replace("    town: str\n", "    town: str\n    home: str\n")
     changed = changed.replace("    guest: Ref[Guest]\n\nclass Pay", "    guest: Ref[Guest]\n    home: str\n\nclass Pay")
     changed = changed.replace("unit=Visit.guest", f"unit=Visit.{unit}")
-    return changed.replace("System, Top", "System, Bootstrap, Clustered, Compared, Permutation, Quantile, Stratified, Top")
+    return changed.replace("System, Top", "System, Bootstrap, Clustered, Compared, Paired, Permutation, Quantile, Stratified, Top")
 
 
 class Town(Open):
@@ -280,3 +282,48 @@ def alarms(card: Scorecard, units: Columns, needs: Needs, seed: int) -> bool:
     if isinstance(getattr(metric, "by", None), Permutation | Bootstrap):  # else all experiments share their few draws
         metric = replace(metric, by=replace(metric.by, seed=seed))
     return metric.compare(summaries["tea"], summaries["coffee"]).is_significant
+
+
+def test_homes_shared_out_beforehand_are_the_arms_that_are_read(tmp_path: Path) -> None:
+    arm = within_strata(np.arange(HOMES) % TOWNS, seed=5)
+    lists = {name: [f"g{n}" for n in range(HOMES * EACH) if arm[n // EACH] == k and n < 120] for k, name in enumerate(("tea", "coffee"))}
+    declared = module("Clustered(Guest.home)").replace("scorecard=card)", f"allotted={lists!r}, scorecard=card)")
+    of = stand(tmp_path, declared)
+    now = lived(of, lift=2.0)
+    mine = comparison(reader(of).read(now))
+    paid, treated, home, _ = rows(of, now)
+    assert (mine.control.units, mine.treatment.units) == (len(lists["tea"]), len(lists["coffee"]))
+    theirs = clustered("paid", paid[:120], treated[:120], home[:120])
+    assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high), rel=1e-9)
+    assert mine.low < 2.0 < mine.high
+    home_, history = of.opened()
+    arms = {one.id: (one.arm, one.arm_share) for _, one in home_.log.decisions(system="stand")}
+    assert all(arms[f"v{n}"] == ("outside", 1.0) for n in range(120, HOMES * EACH)), "who is in no list is answered by the control"
+    found = ahead(of.loaded, history, experiment_of(of.loaded)[1], now, over="7d")
+    assert found.figure.units == found.units.max() == 120, "a plan knows that no others will come"
+
+
+def test_pairs_shared_out_beforehand_are_compared_pair_by_pair(tmp_path: Path) -> None:
+    n, chance = 40, random.Random(2)
+    arm = within_strata(np.arange(n) // 2, seed=1)
+    lists = {name: [f"g{k}" for k in range(n) if arm[k] == place] for place, name in enumerate(("tea", "coffee"))}
+    of = stand(tmp_path, module("Paired(Guest.town)").replace("scorecard=card)", f"allotted={lists!r}, scorecard=card)"))
+    now, paid = Town(of), np.zeros(n)
+    now.stock()
+    for k in range(n):
+        now.engine.ingest([now.kinds["Guest"](id=f"g{k}", town=f"pair {k // 2}", home="")])
+    now.time.now += HOUR
+    for k in range(n):
+        now.time.now += 5 * MINUTE
+        made = now.visit(f"g{k}", f"v{k}")
+        assert made.arm == ("coffee" if arm[k] else "tea")
+        paid[k] = 10 + 8 * (k // 2 % 5) + 2.0 * arm[k] + chance.gauss(0.0, 1.0)
+        now.pay(f"g{k}", float(paid[k]))
+    now.time.now += 2 * DAY
+    now.pay("passer-by", 1.0)
+    now.close()
+    mine = comparison(reader(of).read(now.time.now))
+    theirs = matched_pairs("paid", paid, arm == 1, np.arange(n) // 2)
+    assert (mine.difference, mine.low, mine.high) == pytest.approx((theirs.difference, theirs.low, theirs.high), rel=1e-9)
+    assert mine.method == "matched pairs"
+    assert mine.low < 2.0 < mine.high

@@ -32,7 +32,7 @@ def labels(experiment: Experiment, requests: Any = None, named: str = "compared"
 
 
 def compared(**settings: Any) -> Experiment:
-    return Experiment({"old": PLAIN, "new": RANKED}, unit=Look.visitor, **settings)
+    return Experiment({"old": PLAIN, "new": RANKED}, **{"unit": Look.visitor, **settings})
 
 
 def shares(found: Array) -> dict[str, float]:
@@ -102,6 +102,17 @@ def test_unit_put_into_an_arm_by_name_is_recorded_so() -> None:
     assert found[others].tolist() == plain[others].tolist()
 
 
+def test_units_shared_out_beforehand_are_in_the_arm_of_their_list_and_all_others_in_none() -> None:
+    lists = {"old": objects(f"v{k}" for k in range(1, 100, 2)), "new": [f"v{k}" for k in range(0, 300, 2)]}
+    experiment = compared(allotted=lists, overrides={"new": ["v5"]})
+    found = labels(experiment, asked(400))
+    expected = ["override/new" if k == 5 else "new" if k < 300 and k % 2 == 0 else "old" if k < 100 else "outside" for k in range(400)]
+    assert found.tolist() == [one if k % 2 == 0 or k < 100 else "outside" for k, one in enumerate(expected)]
+    assert experiment.assignment.shares == (50 / 200, 150 / 200)
+    assert {float(experiment.assignment.share(place, DAY_ONE)) for place in range(4)} == {1.0}, "nothing is drawn"
+    assert labels(experiment, asked(400), named="another").tolist() == found.tolist(), "the lists say it, and no salt"
+
+
 def test_everyone_gets_the_arm_that_is_kept() -> None:
     assert set(labels(compared(holdout=0.2, overrides={"old": ["v3"]}), kept="new")) == {"everyone/new"}
     assert set(labels(compared(), kept="gone")) == {"old", "new"}, "an arm that is no longer declared is kept from nobody"
@@ -136,6 +147,14 @@ def test_who_is_in_no_arm_is_answered_by_the_first() -> None:
         ({"ramp": 1.5}, "shares must grow with time, up to 1"),
         ({"overrides": {"newer": ["v1"]}}, "there is no such arm: use one of old, new"),
         ({"overrides": {"new": ["v1"], "old": ["v1"]}}, "v1 is put into two arms"),
+        ({"allotted": {"newer": ["v1"]}}, "there is no such arm: use one of old, new"),
+        ({"allotted": {"new": ["v1"], "old": ["v1"]}}, "allotted=.*: v1 is put into two arms"),
+        ({"allotted": {"new": ["v1"], "old": []}}, "name units for every arm"),
+        ({"allotted": {}}, "name units for every arm"),
+        ({"allotted": {"new": ["v1"], "old": ["v2"]}, "ramp": 0.5}, "drop layer=, part=, ramp= and holdout="),
+        ({"allotted": {"new": ["v1"], "old": ["v2"]}, "holdout": 0.1}, "drop layer=, part=, ramp= and holdout="),
+        ({"allotted": {"new": ["v1"], "old": ["v2"]}, "shares": (0.5, 0.5)}, "leave shares= out"),
+        ({"allotted": {"new": ["v1"], "old": ["v2"]}, "unit": TimeSlot("1h")}, "slots of time are drawn as they come"),
     ],
 )
 def test_assignment_that_cannot_be_is_refused(settings: dict[str, Any], message: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from millrace import UCB1, BetaBelief, EpsilonGreedy, Thompson
+from millrace import UCB1, BetaBelief, EpsilonGreedy, LinearBelief, LogisticBelief, Thompson
 from millrace.experiments.regret import lai_robbins
 from millrace.models.belief import IS_SHARE, SEEN, SPREAD
 from millrace.models.learner import Examples
@@ -77,9 +77,10 @@ def test_thompsons_regret_grows_as_slowly_as_can_be(means: list[float]) -> None:
 
 
 CHANGE, ROUNDS, EVERY = 6_000, 12_000, 20
+Learner = BetaBelief | LinearBelief | LogisticBelief
 
 
-def recovered(learner: BetaBelief, seed: int) -> int:
+def recovered(learner: Learner, seed: int) -> int:
     """Return how many rounds after the best arm became the worst the new best one has most of the chance, for good; learned from late."""
     g = np.random.default_rng(seed)
     before, after = np.array([0.6, 0.4, 0.3, 0.2]), np.array([0.1, 0.4, 0.3, 0.6])
@@ -106,9 +107,11 @@ def recovered(learner: BetaBelief, seed: int) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "learner", [BetaBelief(decay="150s"), BetaBelief(window="400s"), BetaBelief(reset=True)], ids=["decay", "window", "reset"]
+    "learner",
+    [BetaBelief(decay="150s"), BetaBelief(window="400s"), BetaBelief(reset=True), LinearBelief(reset=True), LogisticBelief(reset=True)],
+    ids=["decay", "window", "reset", "linear reset", "logistic reset"],
 )
-def test_after_a_change_it_is_back_within_a_twentieth_of_the_rounds(learner: BetaBelief) -> None:
+def test_after_a_change_it_is_back_within_a_twentieth_of_the_rounds(learner: Learner) -> None:
     took = [recovered(learner, seed) for seed in range(8)]
     assert np.mean(took) <= ROUNDS / 20
     assert max(took) <= ROUNDS / 10

@@ -226,6 +226,20 @@ def test_wrong_request_is_refused_naming_its_field(shelf, body, field):
     refused(shelf.post("/v1/decide", json=body), 422, field)
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"visitor": 5}, "Look: `visitor` takes text, not a whole number"),
+        ({"visitor": "ada", "limit": "3"}, "Look: `limit` takes a whole number, not text"),
+        ({"visitor": "ada", "limit": None}, "Look: `limit` takes a whole number, not null"),
+        ({"visitor": "ada", "at": "noon"}, "Look: `at` does not say when: write an instant with its time zone, such as 2026-"),
+        ({"visitor": "ada", "at": "2026-01-31T12:00:00"}, "Look: `at` does not say when: write an instant with its time zone,"),
+    ],
+)
+def test_wrong_type_is_told_in_words(shelf, body, said):
+    assert refused(shelf.post("/v1/decide", json=body), 422).startswith(said)
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"visitor": NaN}', b"[" * 5000 + b"]" * 5000])
 @pytest.mark.parametrize("path", ["/v1/decide", "/v1/events"])
 def test_body_that_is_not_json_is_refused(shelf, path, body):
@@ -281,6 +295,14 @@ def test_reference_that_is_given_is_kept(tmp_path):
 def test_outcome_of_a_score_names_the_request(till):
     decide(till, {"id": "p1", "card": "c", "cents": 5})
     assert till.post("/v1/decisions/p1/outcome", json={"type": "Dispute", "note": "stolen"}).json()["accepted"] == 1
+
+
+def test_outcome_that_names_another_request_is_refused(till):
+    decide(till, {"id": "p1", "card": "c", "cents": 5})
+    decide(till, {"id": "p2", "card": "c", "cents": 5})
+    said = refused(till.post("/v1/decisions/p1/outcome", json={"type": "Dispute", "payment": "p2", "note": "stolen"}), 422, "payment")
+    assert said == "`payment` names 'p2', and this is told of p1: leave it out"
+    assert till.post("/v1/decisions/p1/outcome", json={"type": "Dispute", "payment": "p1", "note": "stolen"}).json()["accepted"] == 1
 
 
 def test_only_candidate_taken_need_not_be_named(shelf):
