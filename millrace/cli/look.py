@@ -84,7 +84,11 @@ def _changes(desk: Desk) -> Table | None:
 
 
 def _remarks(desk: Desk, standing: Standing) -> Iterator[str]:
-    """Say what serves under a module that has changed since."""
+    """Say what serves, or was logged, under a module that has changed since."""
+    for name, count in desk.home.log.counts().items():
+        if name not in desk.home.log.store.streams:
+            said = f"the log holds {number(count)} records of {name}, which this module does not declare, so nothing here reads them"
+            yield f"{said}: they are another system's, or its class was renamed, which makes it another one"
     release = desk.home.releases.get(standing.champion) if standing.champion else None
     for model, version in release.versions.items() if release is not None else ():
         if model not in desk.loaded.models:

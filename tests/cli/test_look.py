@@ -27,6 +27,15 @@ def test_status_says_what_serves_and_what_the_log_holds(lived):
     assert "Alerts" not in said.out
 
 
+def test_status_tells_of_records_that_no_class_reads_any_more(stocked):
+    module = stocked.folder / "shop.py"
+    assert "does not declare" not in stocked.millrace("status", "shop.py").out
+    module.write_text(re.sub(r"\bClick\b", "Press", module.read_text()))
+    said = " ".join(stocked.millrace("status", "shop.py").out.split())
+    assert re.search(r"the log holds [\d,]+ records of Click, which this module does not declare", said)
+    assert "its class was renamed" in said
+
+
 def test_explanation_shows_what_was_taken_what_was_known_and_why(lived):
     said = lived.millrace("explain", "shop.py", "visit-100").out
     assert re.search(r"^visit-100: shown by ranked of r0001-\w{6}$", said, re.M)
