@@ -3,7 +3,7 @@
 import random
 import time
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import numpy as np
@@ -94,7 +94,7 @@ def by_place_in_the_batch(d: Decisions, _facts: Facts) -> Array:
 
 
 def by_rank_in_the_batch(d: Decisions, _facts: Facts) -> Array:
-    is_average = d.rows["score"] < d.rows["score"].mean()
+    is_average = d.rows["score"] < d.rows["score"].mean() if size(d.rows) else np.zeros(0, dtype=bool)
     return np.where(is_average, 100.0, 0.0)
 
 
@@ -183,9 +183,20 @@ class SharingExperiment(Experiment):
         parts = []
         for position, (_, policy) in enumerate(self.arms):
             mine = np.flatnonzero(assigned == position)
-            if mine.size:
+            if mine.size or not assigned.size:
                 parts.append((mine, policy.decide(take(requests, mine), facts)))
         return merge(parts, size(requests))
+
+
+class ParrotingExperiment(Experiment):
+    """Says again what it said last when it is asked nothing."""
+
+    said: ClassVar[list[Decisions]] = []
+
+    def decide(self, requests: Columns, facts: Facts) -> Decisions:
+        if size(requests) or not self.said:
+            self.said.append(super().decide(requests, facts))
+        return self.said[-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,6 +242,7 @@ FAULTS = [
         "batch",
         id="a score relative to the rest of the batch",
     ),
+    pytest.param(lambda: arms(ParrotingExperiment), "nothing", id="arms that answer though nobody asks"),
     pytest.param(lambda: case(Pipeline(Moody() | trending, Top(2))), "batch", id="a source that fails for another's sake"),
     pytest.param(lambda: shop(top=SureTop(2, explore=0.4)), "truth", id="propensity 1 for what was explored"),
     pytest.param(lambda: shop(top=UniformTop(2, explore=0.4)), "truth", id="propensities as if all were equally likely"),
