@@ -94,7 +94,8 @@ def _drop(engine: Engine, history: History, monitor: Drop, now: int) -> Reading 
     model = primary(engine.loaded)
     if model is None:
         return None
-    over, end = micros(monitor.over), now - model.outcomes[0].window
+    outcome = model.outcomes[0]
+    over, end = micros(monitor.over), now - outcome.window
     rows = _own(engine, model, history.decided(EVER, end))
     if not size(rows):
         return None
@@ -103,8 +104,8 @@ def _drop(engine: Engine, history: History, monitor: Drop, now: int) -> Reading 
     if size(rows) <= begun or rows["at"][begun - 1] >= end - over:
         return None
     latest = take(rows, rows["at"] >= end - over)
-    first = _measured(engine, history, monitor.metric, take(rows, slice(0, begun)), now)
-    last = _measured(engine, history, monitor.metric, take(latest, slice(-_MOST_LABELLED, None)), now)
+    first = _measured(engine, history, monitor.metric, outcome, take(rows, slice(0, begun)), now)
+    last = _measured(engine, history, monitor.metric, outcome, take(latest, slice(-_MOST_LABELLED, None)), now)
     if first is None or last is None:
         return None
     return performance(monitor.metric, first, last, monitor.by, metric(monitor.metric).larger_is_better)
@@ -118,9 +119,8 @@ def _own(engine: Engine, model: Model, rows: Columns) -> Columns:
     return take(rows, np.isin(rows["release"].astype(str), _alike(engine, model, rows["release"])) & ~np.isnan(rows[head]))
 
 
-def _measured(engine: Engine, history: History, name: str, rows: Columns, now: int) -> tuple[float, float] | None:
-    """Return (a metric of the primary model's scores as they were served, its standard error); None where too little is known."""
-    outcome = primary(engine.loaded).outcomes[0]  # type: ignore[union-attr]
+def _measured(engine: Engine, history: History, name: str, outcome: Outcome, rows: Columns, now: int) -> tuple[float, float] | None:
+    """Return (a metric of an outcome's scores as they were served, its standard error); None where too little is known."""
     observed = _observed(engine, history, outcome, rows, now)
     known = ~np.isnan(observed)
     if known.sum() < _LEAST_LABELLED or observed[known].min() == observed[known].max():

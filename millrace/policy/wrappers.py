@@ -101,10 +101,10 @@ class Experiment:
         """Return each request's decision by its arm's policy, with `arm` and `arm_share` recorded."""
         assigned = self.assign(requests, facts)
         parts = []
-        given = {position for position, share in enumerate(self.assignment.shares) if share}
         for position, name in enumerate(self.assignment.labels):
             mine = np.flatnonzero(assigned == position)
-            if mine.size or (not assigned.size and position in given):  # of no requests, as while warming up, each arm has its none
+            # Of no requests, as while warming up, each arm that is given to anybody has its none.
+            if mine.size or (not assigned.size and any(self.assignment.shares[position : position + 1])):
                 asked, known = take(requests, mine), facts.apart()
                 decided = self.arms[self.assignment.answers(position)][1].decide(asked, known)
                 share = self.assignment.share(position, asked["at"])
