@@ -5,6 +5,8 @@ Public: `make_engine`, `answering`.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,13 +71,30 @@ def _make_strict(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # Python's driver would begin by itself, too late for what a transaction reads first
-        for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
+        _write_ahead(connection)
+        for pragma in ("synchronous = full", "foreign_keys = on"):
             connection.execute(f"pragma {pragma}").close()
 
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
         # A transaction that began as a reader could not become a writer after another has written: it is one from the start.
         connection.exec_driver_sql("begin" if connection.get_execution_options().get("reading") else "begin immediate")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Have a database keep a write-ahead log.
+
+    SQLite waits for no lock that a reader would have to change for a writer's, as this one when several processes open a new
+    database at once: whoever is refused asks again.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return connection.execute("pragma journal_mode = wal").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 @contextmanager

@@ -1,5 +1,8 @@
+import sqlite3
 import subprocess
 import sys
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from sqlalchemy.schema import CreateTable
 
 from millrace.errors import BadInput, Conflict, MissingExtra, Unavailable
 from millrace.stores.database import Database, open_database
+from millrace.stores.engine import FILE
 from millrace.stores.tables import METADATA
 
 
@@ -22,6 +26,15 @@ def test_tables_are_made_once_and_found_again(home: Path):
         touch(database, connection)
     with open_database(home) as database, database.reading() as connection:
         assert len(connection.execute(database.tables["changes"].select()).all()) == 1
+
+
+def test_database_that_another_process_is_making_is_waited_for(home: Path):
+    home.mkdir(exist_ok=True)
+    with closing(sqlite3.connect(home / FILE, isolation_level=None, check_same_thread=False)) as another:
+        another.execute("begin immediate")
+        threading.Timer(0.1, another.commit).start()
+        with open_database(home) as database, database.reading() as connection:
+            assert connection.execute(database.tables["changes"].select()).all() == []
 
 
 def test_transaction_that_raises_leaves_nothing(database: Database):
