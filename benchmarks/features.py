@@ -43,13 +43,13 @@ LIMIT_BARE = 2.0
 """What is promised of p99 at 500 candidates from Redis: so many times a bare pipelined read of the same bytes."""
 
 
-def questions(n: int, candidates: int, at: int, seed: int) -> list[Decisions]:
-    """Return `n` requests of random viewers, each with random candidates: names as a source proposes them, each held once."""
-    g, names = np.random.default_rng(seed), objects(f"v{video}" for video in range(VIDEOS))
+def questions(names: Array, n: int, candidates: int, at: int, seed: int) -> list[Decisions]:
+    """Return `n` requests of random viewers, each with random candidates out of some names."""
+    g = np.random.default_rng(seed)
     made = []
     for i in range(n):
         request = {"id": objects([f"r{i}"]), "at": np.array([at]), "viewer": objects([f"v{g.integers(VIEWERS)}"]), "limit": np.array([20])}
-        videos = {"request": np.zeros(candidates, dtype=np.int64), "candidate": names[g.choice(VIDEOS, candidates, replace=False)]}
+        videos = {"request": np.zeros(candidates, dtype=np.int64), "candidate": names[g.choice(len(names), candidates, replace=False)]}
         made.append(Decisions(request, videos))
     return made
 
@@ -79,8 +79,9 @@ def ours(engine: Engine, requests: int) -> dict[int, Array]:
     """Return latencies in seconds by number of candidates, in process."""
     found = {}
     features = engine.loaded.models["ranker"].features
+    names = engine.view.known_ids(engine.loaded.system.candidate)  # as a source proposes them: those that the view holds
     for size in SIZES:
-        asked = questions(requests, size, engine.clock.now(), seed=size)
+        asked = questions(names, requests, size, engine.clock.now(), seed=size)
         gc.collect()
         gc.freeze()  # every collection would walk through the requests of this benchmark, which no server holds all at once
 
@@ -110,7 +111,7 @@ def from_redis(engine: Engine, folder: Path, requests: int) -> float:
     with private_redis(folder) as url:
         engine.lead(lambda view, lock, moved: publish(url, engine.loaded, view, lock, moved))
         at = engine.clock.now()
-        agree(engine, url, questions(1, 500, at, seed=0)[0])
+        agree(engine, url, questions(engine.view.known_ids(engine.loaded.system.candidate), 1, 500, at, seed=0)[0])
         command = [sys.executable, str(Path(__file__).parent / "features_redis.py"), url, str(requests), str(at), *map(str, SIZES)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             for line in child.stdout or ():

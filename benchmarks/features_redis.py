@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from decide import VIDEOS
 from features import open_loop, questions, seconds_each
 
 from millrace.adapters.redis.online import read
 from millrace.loading import load
+from millrace.types import objects
 
 TURNS = 10
 """How often the sides take turns: a busy moment slows all of them."""
@@ -43,7 +45,7 @@ def measured(url: str, requests: int, at: int, candidates: int) -> dict[str, Any
     """Return the latencies in seconds of each side, with how many keys and bytes a request reads."""
     loaded = load(str(Path(__file__).parent / "decide_system.py"))
     view, features = read(url, loaded), loaded.models["ranker"].features
-    asked = questions(requests, candidates, at, seed=candidates)
+    asked = questions(objects(f"v{video}" for video in range(VIDEOS)), requests, candidates, at, seed=candidates)
     client = view.client
 
     def ours(i: int) -> None:

@@ -1,5 +1,7 @@
 """What small models are worth and cost: LightGBM's own prediction beside ours, and nets and a distilled student beside both.
 
+Ours is twice: ONNX Runtime, which runs few rows, and with Numba for many. The ratio is of the latter.
+
 One binary outcome of 30 numbers, a part of them missing: sums, products, waves and steps, whose true probability is known. LightGBM learns
 300 trees; its `Booster.predict` on one thread and ours run in turns on the same trees, and equal bits are asserted. Then other learners of
 the same rows: how near each is to the outcomes of rows that none has seen, its bytes, its time. Time is that of the thread that works, so
@@ -25,6 +27,7 @@ from millrace.models.gradient_boosting import GradientBoosting
 from millrace.models.learner import Examples, Learner, Version
 from millrace.models.logistic import Logistic
 from millrace.models.perceptron import Perceptron
+from millrace.models.quick_trees import quick
 from millrace.types import Array, Columns, take
 
 FEATURES, TREES = 30, 300
@@ -66,7 +69,7 @@ def took(run: Callable[[], Any]) -> float:
 
 def in_turns(one: Callable[[], Any], other: Callable[[], Any], pairs: int) -> tuple[float, float, float]:
     """Return the median milliseconds of both, run in turns, and the median of the first's over the second's by pair."""
-    one(), other()
+    _ = one(), other()
     runs = [(took(one), took(other)) for _ in range(pairs)]
     mine, theirs = (statistics.median(side) for side in zip(*runs, strict=True))
     return mine, theirs, statistics.median(first / second for first, second in runs)
@@ -74,16 +77,16 @@ def in_turns(one: Callable[[], Any], other: Callable[[], Any], pairs: int) -> tu
 
 def beside_lightgbm(version: Any, rows: Columns, pairs: int) -> float:
     """Print LightGBM's own prediction beside ours by number of rows, from the same matrix; return the ratio at the most."""
-    booster, quick = version.boosters["y"], compiled(version.texts["y"], FEATURES)
-    assert quick is not None
+    booster, text = version.boosters["y"], version.texts["y"]
     ratio = float("nan")
-    for n in SIZES:
-        some = take(rows, slice(n))
-        matrix = version.encoding.matrix(some)
-        np.testing.assert_array_equal(booster.predict(matrix, num_threads=1), quick(matrix))
-        theirs, ours, ratio = in_turns(lambda m=matrix: booster.predict(m, num_threads=1), lambda m=matrix: quick(m), pairs)
-        whole = statistics.median(took(lambda s=some: version.score(s)) for _ in range(pairs))
-        print(f"{n:4} rows: Booster.predict {theirs:7.3f} ms, ours {ours:7.3f} ms, ratio {ratio:5.2f}; from columns on {whole:7.3f} ms")
+    for name, ours in (("ONNX Runtime", compiled(text, FEATURES)), ("with Numba", quick(text, FEATURES))):
+        assert ours is not None
+        for n in SIZES:
+            matrix = version.encoding.matrix(take(rows, slice(n)))
+            np.testing.assert_array_equal(booster.predict(matrix, num_threads=1), ours(matrix))
+            sides = lambda m=matrix: booster.predict(m, num_threads=1), lambda m=matrix, ours=ours: ours(m)
+            before, after, ratio = in_turns(*sides, pairs)
+            print(f"{name:13} {n:4} rows: Booster.predict {before:7.3f} ms, ours {after:7.3f} ms, ratio {ratio:5.2f}")
     return ratio
 
 

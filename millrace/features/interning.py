@@ -47,7 +47,11 @@ class Interner:
         """Return the code of each id, `NOBODY` for those never seen. int64, shape of `ids`."""
         if isinstance(ids, Coded):
             return self.lookup(ids.values)[ids.codes]
-        return np.fromiter(map(self._codes.get, ids.tolist(), repeat(NOBODY)), dtype=np.int64, count=len(ids))
+        asked, code_of = ids.tolist(), self._codes.get
+        try:  # without a default, which makes each call dearer
+            return np.fromiter(map(code_of, asked), dtype=np.int64, count=len(asked))
+        except TypeError:  # None for one never seen
+            return np.fromiter(map(code_of, asked, repeat(NOBODY)), dtype=np.int64, count=len(asked))
 
     def intern(self, ids: Array | Coded) -> Array:
         """Return the code of each id, giving one to those never seen; a missing id (None, NaN) stays `NOBODY`. int64."""

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from millrace.models.category_sets import CategorySets
-from millrace.models.tree_text import DEFAULT_LEFT, MISSING, NAN, objective, trees, wholes
+from millrace.models.tree_text import DEFAULT_LEFT, MISSING, NAN, link, trees, wholes
 from millrace.types import Array
 
 _MOST_LEAVES = 1_000_000
@@ -25,9 +25,6 @@ _LEQ, _SUM, _NO_TRANSFORM = 0, 1, 0
 """How the operator says "at most", "the sum of the trees", and "as it is"."""
 
 Predict: TypeAlias = "Callable[[Array], Array]"
-
-_LINKS = {"binary sigmoid:1": "expit", "lambdarank": "", "regression": ""}
-"""The function of SciPy from the sum of the trees to the prediction, by objective: the formula LightGBM has, to the last bit."""
 
 
 def compiled(text: str, features: int) -> Predict | None:
@@ -43,7 +40,8 @@ def compiled(text: str, features: int) -> Predict | None:
         A function from a float64 matrix, shape (n, features), n at least 1, to what `Booster.predict` returns for it: float64, shape
         (n,). It is safe to call from several threads, and runs on the caller's.
     """
-    if objective(text) not in _LINKS:
+    made = link(text)
+    if made is None:
         return None
     nodes, found = _Nodes(), list(trees(text))
     sets = CategorySets(found, features)
@@ -52,13 +50,13 @@ def compiled(text: str, features: int) -> Predict | None:
     for tree in found:
         if not nodes.add(sets.by_number(tree)) or len(nodes.leaves) > _MOST_LEAVES:
             return None
-    session, link = _session(nodes, sets.columns), _link(_LINKS[objective(text)])
+    session = _session(nodes, sets.columns)
 
     def run(rows: Array) -> Array:
         return session.run(None, {"rows": rows})[0][:, 0]
 
     score = run if sets.columns == features else _in_parts(run, sets)
-    return lambda matrix: link(score(np.ascontiguousarray(matrix, np.float64)))
+    return lambda matrix: made(score(np.ascontiguousarray(matrix, np.float64)))
 
 
 def _in_parts(run: Predict, sets: CategorySets) -> Predict:
@@ -69,12 +67,6 @@ def _in_parts(run: Predict, sets: CategorySets) -> Predict:
         return np.concatenate([run(widened(matrix[first : first + most])) for first in range(0, len(matrix), most)])
 
     return score
-
-
-def _link(name: str) -> Predict:
-    from scipy import special
-
-    return getattr(special, name) if name else lambda raw: raw
 
 
 @dataclass

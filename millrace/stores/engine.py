@@ -6,7 +6,6 @@ Public: `make_engine`, `answering`.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,17 +83,17 @@ def _make_strict(engine: Engine) -> None:
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Have a database keep a write-ahead log.
 
-    SQLite waits for no lock that a reader would have to change for a writer's, as this one when several processes open a new
-    database at once: whoever is refused asks again.
+    SQLite does not wait here for another process that is writing, as when several open a new database at once; for a turn to write it
+    does, so whoever is refused waits for that and asks again.
     """
-    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             return connection.execute("pragma journal_mode = wal").close()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
-        time.sleep(0.01)
+        connection.execute("begin immediate").close()
+        connection.execute("rollback").close()
 
 
 @contextmanager
