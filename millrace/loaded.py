@@ -13,11 +13,13 @@ from millrace.features.learned import Learned
 from millrace.features.plan import Plan, plan
 from millrace.models.declare import Judged, Model, Outcome, Pairs
 from millrace.policy.act import Act
+from millrace.policy.choosing import Chooser
 from millrace.policy.pipeline import Pipeline
 from millrace.policy.sources import Source, Union
 from millrace.policy.stages import Score
+from millrace.policy.top import Top
 from millrace.policy.wrappers import Experiment
-from millrace.schema import references, shows, stream_of
+from millrace.schema import Field, references, shows, stream_of
 from millrace.system import System
 from millrace.walk import digest, reachable
 
@@ -80,6 +82,11 @@ class Loaded:
                 yield from ((one, read) for read in one.features)
             elif (isinstance(one, Source) and not isinstance(one, Union)) or (hasattr(one, "apply") and not isinstance(one, Score)):
                 yield from ((one, read) for read in one.features())
+
+    @cached_property
+    def taking(self) -> tuple[str, ...]:
+        """The fields of its request that say how many are to be taken."""
+        return tuple(dict.fromkeys(one.n.name for one in self.of((Top, Chooser)) if isinstance(one.n, Field)))
 
     @cached_property
     def streams(self) -> dict[str, type]:

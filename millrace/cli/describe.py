@@ -12,6 +12,7 @@ from millrace.loaded import Loaded
 from millrace.policy.pipeline import Pipeline
 from millrace.policy.sources import Union
 from millrace.policy.stages import Score
+from millrace.policy.wrappers import Experiment
 from millrace.schema import Entity, Field, Request, field_names, retention
 from millrace.types import duration
 
@@ -25,7 +26,7 @@ def describe(loaded: Loaded) -> None:
     out, system = console(), loaded.system
     chosen = f"chooses among {system.candidate.__name__}" if system.candidate is not None else "acts on the request itself"
     out.print(f"{loaded.name}: answers {system.request.__name__}, {chosen}\n", style="bold")
-    parts = [_classes(loaded), feature_table(loaded), _models(loaded), _policy(loaded), _operation(loaded)]
+    parts = [_classes(loaded), feature_table(loaded), _models(loaded), _policy(loaded), *_scorecards(loaded), _operation(loaded)]
     for part in parts:
         if part is not None:
             out.print(part)
@@ -120,6 +121,32 @@ def _setting(name: str, value: str) -> str:
 
 def _set(loaded: Loaded, value: Any) -> str:
     return written(loaded, value) if not isinstance(value, tuple) else " / ".join(written(loaded, one) for one in value)
+
+
+def _scorecards(loaded: Loaded) -> Iterator[Table]:
+    """Yield what each experiment is read by, a line per metric."""
+    for experiment in loaded.of(Experiment):
+        if (card := experiment.scorecard) is None:
+            continue
+        rows = table(f"Scorecard of {loaded.name_of(experiment)}", "metric", "is", "role")
+        rows.add_row(card.primary.name, _metric(loaded, card.primary), "primary")
+        for one in card.secondary:
+            rows.add_row(one.name, _metric(loaded, one), "secondary")
+        for one in card.guardrails:
+            margin = f"{100 * one.margin:g} %" if one.relative else f"{one.margin:g}"
+            rows.add_row(one.metric.name, _metric(loaded, one.metric), f"guardrail, margin {margin}")
+        for one in card.other_side:
+            rows.add_row(one.name, spelt(loaded, one, but="name"), "other side")
+        yield rows
+
+
+def _metric(loaded: Loaded, metric: Any) -> str:
+    """Return a metric as it is written, without its name; one that is compared by another way than its own with that."""
+    from millrace.experiments.compared import Compared  # what it stands on is slow to import; a scorecard has imported it
+
+    if isinstance(metric, Compared):
+        return f"{_metric(loaded, metric.metric)}, by {spelt(loaded, metric.by)}"
+    return spelt(loaded, metric, but="name")
 
 
 def _operation(loaded: Loaded) -> Table:

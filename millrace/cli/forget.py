@@ -74,7 +74,8 @@ def forget(system: str, named: str, folder: Path, *, yes: bool, online: str = ""
         tombstone = forgotten(home, who, wall(), tell)
         for spill in home.spills.all():
             out.print(f"{spill} cannot be reached: it holds what an unfinished backfill put aside; remove it", style="yellow")
-        out.print(_said(tombstone) if tombstone is not None else f"there was nothing of {who}; what was deleted before is cleared")
+        nothing = f"there was nothing of {who}, so this leaves no tombstone; what was deleted before is cleared"
+        out.print(_said(tombstone) if tombstone is not None else nothing)
         return _everywhere(publications, online, out)
 
 
@@ -115,7 +116,8 @@ def check(system: str, named: str, folder: Path) -> int:
         if named and master is not None:
             who = whom(desk.loaded, named)
             tombstones = home.tombstones.of(master, who.entity, who.id)
-        rows = table("Tombstones", "number", "at", "of", "records", "decisions", "signature", numbers=("number", "records", "decisions"))
+        title = f"Tombstones of {named}, forgotten" if named else "Tombstones"
+        rows = table(title, "number", "at", "of", "records", "decisions", "signature", numbers=("number", "records", "decisions"))
         for one in tombstones:
             counts = (number(sum(one.removed.values())), number(one.named))
             rows.add_row(str(one.number), when(one.at), one.entity, *counts, one.signature[:16])

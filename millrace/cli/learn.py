@@ -10,6 +10,7 @@ from millrace.errors import NotFound, TrainingError
 from millrace.operate.learn import Lesson, learn
 from millrace.serve.changing import go_back
 from millrace.serve.clock import wall
+from millrace.serve.release import rollout
 from millrace.stores.audit import Change
 from millrace.stores.release import Release
 from millrace.types import moment
@@ -25,7 +26,7 @@ def train(system: str, folder: Path, *, promote: bool, seed: int) -> None:
     Args:
         system: The module.
         folder: The system's home.
-        promote: Let the release serve at once.
+        promote: Let the release serve at once, unless another is beside the champion or the system is halted.
         seed: Of the learners.
 
     Raises:
@@ -41,12 +42,28 @@ def train(system: str, folder: Path, *, promote: bool, seed: int) -> None:
             raise TrainingError("no model could be trained: the table says what the log lacks")
         if release is None:
             console().print(f"nothing passed its gate: {desk.standing.champion} goes on serving")
-        elif not promote:
-            console().print(f"{release.id} waits: millrace promote {system} {release.id}")
         elif release.id == desk.standing.champion:
             console().print(f"{release.id} serves already")
+        elif not promote:
+            console().print(f"{release.id} waits: {_next_of(desk, system, release.id)}")
+        elif busy := _busy(desk):
+            console().print(f"{release.id} waits, as {busy}; afterwards: {_next_of(desk, system, release.id)}")
         else:
             _promote(desk, release.id, "trained and passed its gate")
+
+
+def _busy(desk: Desk) -> str:
+    """Return what a training must not put an end to; "" where nothing is under way."""
+    if desk.home.halts.now(desk.loaded.name) is not None:
+        return f"{desk.loaded.name} is halted"
+    standing = desk.standing
+    return f"{standing.candidate} is beside {standing.champion}" if standing.candidate is not None else ""
+
+
+def _next_of(desk: Desk, system: str, release: str) -> str:
+    """Return what to type for a release that waits: by steps where there is something to compare it with, else at once."""
+    by_steps = desk.standing.champion is not None and len(rollout(desk.loaded).steps) > 1
+    return f"millrace rollout canary {system} {release}, or millrace promote" if by_steps else f"millrace promote {system} {release}"
 
 
 def _learned(desk: Desk, seed: int) -> tuple[Release | None, list[Lesson]]:
@@ -58,9 +75,11 @@ def _learned(desk: Desk, seed: int) -> tuple[Release | None, list[Lesson]]:
         with progress() as shown:
             task = shown.add_task("reading the log", total=len(desk.loaded.models), said="")
             begun = iter(range(len(desk.loaded.models) + 1))
-            release, lessons = learn(
-                desk, desk.history, horizon, seed, _WHO, lambda said: shown.update(task, description=said, completed=next(begun))
-            )
+
+            def tell(said: str) -> None:
+                shown.update(task, description=said, completed=next(begun))
+
+            release, lessons = learn(desk, desk.history, horizon, seed, _WHO, tell, at=now)
     except BaseException as error:
         journal.finish(run, wall(), "failed", f"{type(error).__name__}: {error}")
         raise
@@ -82,7 +101,7 @@ def _print(lessons: list[Lesson]) -> None:
             console().print(f"{one.model} read {said}", style="dim")
 
 
-def promote(system: str, release: str, folder: Path) -> None:
+def promote(system: str, release: str, folder: Path, why: str) -> None:
     """Let a release serve everyone; a running server installs it within seconds.
 
     Raises:
@@ -90,7 +109,7 @@ def promote(system: str, release: str, folder: Path) -> None:
         Conflict: It serves already, or one of its versions was rejected.
     """
     with reading(system, folder) as desk:
-        _promote(desk, release, "promoted by hand")
+        _promote(desk, release, why)
 
 
 def _promote(desk: Desk, release: str, why: str) -> None:
@@ -98,8 +117,8 @@ def _promote(desk: Desk, release: str, why: str) -> None:
     console().print(f"{standing.champion} serves")
 
 
-def rollback(system: str, folder: Path) -> None:
-    """Go back to the release that served before (after a switch to the one that is kept), and end any rollout.
+def rollback(system: str, folder: Path, why: str) -> None:
+    """Go back to the release that served before (during a canary or a switch to the champion alone), and end any rollout.
 
     A running server follows within seconds.
 
@@ -108,6 +127,6 @@ def rollback(system: str, folder: Path) -> None:
     """
     with reading(system, folder) as desk:
         seen = desk.standing
-        standing = go_back(desk.home.releases, seen, Change(wall(), _WHO, "rolled back by hand"))
+        standing = go_back(desk.home.releases, seen, Change(wall(), _WHO, why))
         left = seen.champion if standing.champion != seen.champion else seen.candidate
         console().print(f"{standing.champion} serves again, {left} no longer")

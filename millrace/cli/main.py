@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from millrace.about import VERSION
-from millrace.cli.arguments import HOME, Release, System, Where
+from millrace.cli.arguments import HOME, Release, System, Where, Why
 from millrace.cli.demonstrating import demo
 from millrace.cli.experiment_app import app as experiment
 from millrace.cli.keys_app import app as keys
 from millrace.cli.models_app import app as models
+from millrace.cli.remedies import explained
 from millrace.cli.rollout_app import app as rollout
 from millrace.errors import MillraceError
 
@@ -35,7 +36,7 @@ def main() -> None:
     try:
         app(prog_name="millrace")
     except (MillraceError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {explained(error)}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -70,6 +71,12 @@ def check(system: System) -> None:
     describe(load(system))
 
 
+_SHOWN = (
+    "Rows are candidates that were shown, those of a request together: the column of the candidate. Its request is `id`, where it stood"
+    " `place` (from 1) or `rank` (from 0); `score` and `propensity`, the chance to be shown, are taken where there are any."
+)
+
+
 @app.command("import", rich_help_panel=LEARN)
 def import_(
     system: System,
@@ -80,18 +87,20 @@ def import_(
     timezone: Annotated[str, typer.Option(help="What time zone times without one are in, such as UTC.")] = "",
     known: Annotated[str, typer.Option(help="When rows became known: at (when they happened), now, or a column.")] = "at",
     decided: Annotated[str, typer.Option(help="Rows are requests that were decided: the column of what was taken, or done.")] = "",
+    shown: Annotated[str, typer.Option(help=_SHOWN)] = "",
     home: Where = HOME,
 ) -> None:
     """Bring history into the log; rows that are wrong are set aside in a file, each with its reason."""
     from millrace.cli.bring import bring
 
-    bring(system, stream, file, dict(_pairs(field)), dict(_pairs(constant)), timezone or None, known, decided or None, home)
+    pairs = dict(_pairs(field)), dict(_pairs(constant))
+    bring(system, stream, file, *pairs, timezone or None, known, decided or None, shown or None, home)
 
 
 @app.command(rich_help_panel=LEARN)
 def train(
     system: System,
-    promote: Annotated[bool, typer.Option(help="Let what passes its gate serve at once.")] = True,
+    promote: Annotated[bool, typer.Option(help="Let what passes its gate serve at once, unless a rollout or a halt is under way.")] = True,
     seed: Annotated[int, typer.Option(help="Of the learners.")] = 0,
     home: Where = HOME,
 ) -> None:
@@ -279,19 +288,19 @@ def verify(
 
 
 @app.command(rich_help_panel=RUN)
-def promote(system: System, release: Release, home: Where = HOME) -> None:
+def promote(system: System, release: Release, why: Why = "promoted by hand", home: Where = HOME) -> None:
     """Let a release serve everyone."""
     from millrace.cli.learn import promote as work
 
-    work(system, release, home)
+    work(system, release, home, why)
 
 
 @app.command(rich_help_panel=RUN)
-def rollback(system: System, home: Where = HOME) -> None:
-    """Go back to the release that served before, and end any rollout."""
+def rollback(system: System, why: Why = "rolled back by hand", home: Where = HOME) -> None:
+    """Go back to what served before: while a candidate answers to the champion alone, else to the champion before."""
     from millrace.cli.learn import rollback as work
 
-    work(system, home)
+    work(system, home, why)
 
 
 app.add_typer(rollout, name="rollout", rich_help_panel=RUN)

@@ -27,6 +27,19 @@ def retire(
 
 
 @app.command()
+def readmit(
+    system: System,
+    version: Version,
+    why: Annotated[str, typer.Option(help="The reason, for the audit.")],
+    home: Where = HOME,
+) -> None:
+    """Make a version that the guard rejected a candidate again, where you know better: its release can go out once more."""
+    from millrace.cli.models_end import readmit as work
+
+    work(system, version, why, home)
+
+
+@app.command()
 def delete(
     system: System,
     version: Version,

@@ -1,4 +1,4 @@
-"""`millrace models retire` and `delete`: how a version ends, and how that reads in `millrace status`."""
+"""`millrace models retire`, `readmit` and `delete`: how a version ends or gets another chance; how that reads in `millrace status`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,22 @@ def retire(system: str, version: str, sunset: str, why: str, folder: Path) -> No
     with reading(system, folder) as desk:
         Endings(desk.home.database, desk.home.folder).announce(version, until, Change(wall(), _WHO, why))
         console().print(f"{version} is promised until {when(until)}; after that: millrace models delete {system} {version}")
+
+
+def readmit(system: str, version: str, why: str, folder: Path) -> None:
+    """Make a rejected version a candidate again.
+
+    Raises:
+        NotFound: There is no such version.
+        Conflict: It was not rejected.
+    """
+    with reading(system, folder) as desk:
+        stage = desk.home.registry.get(version).stage
+        if stage != "rejected":
+            raise Conflict(f"{version} is {stage}, not rejected: there is nothing to make good")
+        desk.home.registry.stage(version, "candidate", Change(wall(), _WHO, why))
+        held = [one.id for one in desk.home.releases.of(desk.loaded.name) if version in one.versions.values()]
+        console().print(f"{version} is a candidate again; its release goes out with: millrace rollout canary {system} {held[-1]}")
 
 
 def delete(system: str, version: str, why: str, folder: Path, *, with_lineage: bool) -> None:

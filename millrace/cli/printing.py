@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from millrace.types import EVER, moment
+from millrace.types import EVER, instant, moment
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,6 +60,28 @@ def when(at: int | None) -> str:
     '1970-01-01 00:00:00 UTC'
     """
     return "never" if at is None or at <= EVER else f"{moment(at):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def precisely(at: int) -> str:
+    """Return an instant in UTC as precisely as it is known: to the second, or to the microsecond where there is a part of one.
+
+    >>> precisely(0), precisely(6)
+    ('1970-01-01 00:00:00 UTC', '1970-01-01 00:00:00.000006 UTC')
+    """
+    return f"{moment(at).replace(tzinfo=None).isoformat(sep=' ')} UTC"
+
+
+def typed_instant(said: str) -> int:
+    """Return the instant that somebody typed, in ISO 8601 with its time zone or as it is printed here; microseconds since 1970 UTC.
+
+    Raises:
+        ValueError: It is none.
+        BadInput: It has no time zone.
+
+    >>> typed_instant("1970-01-01 00:00:00 UTC"), typed_instant("1970-01-01T00:00:01Z")
+    (0, 1000000)
+    """
+    return instant(datetime.fromisoformat(f"{said.removesuffix(' UTC')}+00:00" if said.endswith(" UTC") else said))
 
 
 def number(value: Any) -> str:

@@ -160,7 +160,7 @@ def _import(chosen: DataSet, trial: Trial, folder: Path) -> None:
     for stream, rows in trial.streams.items():
         path = folder / _ROWS / f"{stream}.parquet"
         _write(rows, path)
-        bring(chosen.system, stream, path, {}, {}, "UTC", "at", trial.decided.get(stream), folder)
+        bring(chosen.system, stream, path, {}, {}, "UTC", "at", trial.decided.get(stream), None, folder)
 
 
 def _write(rows: Columns, path: Path) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from millrace.cli.as_json import in_json
 from millrace.cli.opening import Desk, reading
-from millrace.cli.printing import console, number, progress, table, when
+from millrace.cli.printing import console, number, progress, table, typed_instant, when
 from millrace.errors import BadInput
 from millrace.evaluation.judging import Judging, PolicyValue
 from millrace.loaded import Loaded
@@ -19,7 +18,7 @@ from millrace.operate.replaying_value import Judgement, Replaying
 from millrace.serve.facts import Installed
 from millrace.serve.home import Home
 from millrace.serve.release import Versions, installed
-from millrace.types import EVER, instant
+from millrace.types import EVER
 
 
 def replay_policy(
@@ -115,7 +114,7 @@ def _unseen(desk: Desk, release: str) -> int:
 
 def _instant(option: str, said: str) -> int:
     try:
-        return instant(datetime.fromisoformat(said))
+        return typed_instant(said)
     except ValueError:
         raise BadInput(f"{option} {said!r}: write an instant with its time zone, such as 2026-03-01T12:00:00Z") from None
 

@@ -97,21 +97,46 @@ def serve_replica(decider: Replica, app: ASGIApp, listen: Listen, first: Step = 
         listen: Where.
         first: What is done each time before it is looked what serves.
     """
-    reload = only_reload(decider)
-    with repeating(RELOAD_EVERY_S, "reload", lambda: first(0) + reload(0)):
+    reload, sighted = only_reload(decider), seeing(decider)
+    with repeating(RELOAD_EVERY_S, "reload", lambda: first(0) + reload(0) + sighted(0)):
         run(app, listen)
 
 
-def only_reload(decider: Decider) -> Step:
-    """Return a step of whoever only installs what others promoted."""
+def seeing(decider: Decider) -> Step:
+    """Return a step that says once when what is decided on could not be read of late, and once when it can again."""
+    trouble: list[str] = []
 
     def step(_: int) -> list[str]:
-        if not decider.reload():
-            return []
-        halt = decider.halt
-        return [f"halted to its {halt.to} by {halt.who}: {halt.why}" if halt is not None else f"{decider.standing.champion} serves"]
+        nonlocal trouble
+        before, trouble = trouble, decider.troubles
+        if trouble and trouble != before:
+            log.warning("decisions go without the online view: %s", "; ".join(trouble))
+        return ["the online view is read again"] if before and not trouble else []
 
     return step
+
+
+def only_reload(decider: Decider) -> Step:
+    """Return a step of whoever only installs what others promoted; it says what changed, whoever had it installed."""
+    told = (decider.standing.revision, decider.halt)
+
+    def step(_: int) -> list[str]:
+        nonlocal told
+        decider.reload()
+        before, told = told, (decider.standing.revision, decider.halt)
+        again = "no longer halted: " if before[1] is not None and told[1] is None else ""
+        return [] if told == before else [again + _stands(decider)]
+
+    return step
+
+
+def _stands(decider: Decider) -> str:
+    """Say where a system stands, and who brought it there and why."""
+    halt, now = decider.halt, decider.standing
+    if halt is not None:
+        return f"halted to its {halt.to} by {halt.who}: {halt.why}"
+    beside = f", {now.candidate} beside it" if now.candidate is not None else ""
+    return f"{now.champion} serves{beside}: {now.action} by {now.who}, {now.why}"
 
 
 def taking(app: ASGIApp, decider: Decider, home: Home, token: str) -> ASGIApp:

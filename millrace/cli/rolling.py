@@ -1,4 +1,4 @@
-"""`millrace rollout`: shadow a release, switch to one at once, halt, resume; and how that reads in `millrace status`."""
+"""`millrace rollout`: send a release out by steps, shadow it, switch to it, halt, resume; and how that reads in `millrace status`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,20 @@ from millrace.stores.audit import Change
 from millrace.stores.standing import Standing
 
 _WHO = "command line"
+
+
+def canary(system: str, release: str, folder: Path, why: str) -> None:
+    """Send a release out by the steps declared; a server that operates takes it on, or back.
+
+    Raises:
+        NotFound: There is no such release.
+        Conflict: There is no champion, another candidate is under way, or the module declares no steps.
+    """
+    with reading(system, folder) as desk:
+        seen = changing.canary(desk.loaded, desk.home.releases, desk.standing, release, _change(why))
+        share = seen.rollout.share if seen.rollout is not None else 0.0
+        console().print(f"{release} begins with {share:.0%} beside {seen.champion}; millrace status {system} shows how it goes")
+        console().print("a server that operates sends it on, or back; one with --no-operate leaves it where it is", style="dim")
 
 
 def shadow(system: str, release: str, folder: Path, share: str, within: str, why: str) -> None:

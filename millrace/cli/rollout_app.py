@@ -9,7 +9,15 @@ import typer
 
 from millrace.cli.arguments import HOME, Release, System, Where, Why
 
-app = typer.Typer(no_args_is_help=True, help="Change what serves by hand: shadow, switch, withdraw, halt; and compare a shadow.")
+app = typer.Typer(no_args_is_help=True, help="Change what serves by hand: canary, shadow, switch, withdraw, halt; and compare a shadow.")
+
+
+@app.command()
+def canary(system: System, release: Release, why: Why = "sent out by hand", home: Where = HOME) -> None:
+    """Send a release out by the steps that the module declares, watched by the guard: on to everyone, or back."""
+    from millrace.cli.rolling import canary as work
+
+    work(system, release, home, why)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from millrace.cli.opening import reading, writing
 from millrace.cli.printing import console, number, progress, when
-from millrace.errors import Conflict
+from millrace.errors import BadInput, Conflict
 from millrace.loaded import Loaded
 from millrace.operate.as_of import AsOf
 from millrace.operate.scored_rows import columns_of
@@ -36,6 +36,8 @@ def score(system: str, given: Path, output: Path, at_once: int, folder: Path, *,
         Unavailable: The disk is full; what is done stays, and the same command goes on from there.
     """
     out = console()
+    if output.exists() and output.samefile(given):
+        raise BadInput(f"{output} is the file of requests, which the decisions would replace: name another --output", field="output")
     with _opened(system, folder, log=log) as (loaded, home), progress() as shown:
         _, strange = columns_of(given, loaded)
         if strange:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from millrace.cli.as_json import in_json
 from millrace.cli.finding import feature_called
 from millrace.cli.opening import Desk, reading
-from millrace.cli.printing import console, number, table
+from millrace.cli.printing import console, number, precisely, table, typed_instant
 from millrace.errors import BadInput
 from millrace.features.evidence import Behind, Part, behind, keys_of
 from millrace.features.learned import Learned
+from millrace.features.on_demand import gives_instants
 from millrace.features.plan import plan
+from millrace.operate.retention import kept_from
 from millrace.schema import Field, field_names
-from millrace.types import instant, moment, size
+from millrace.types import moment, size
 
 NOW = "now"
 
@@ -49,15 +50,22 @@ def explain_value(system: str, feature: str, keys: Sequence[str], at: str, folde
         given = _keys(feature, keys_of(narrow), keys)
         chunks = desk.home.log.replay(known_until=watermark, streams=narrow.streams)
         found = behind(narrow, one.column, given, watermark, chunks)
+        kept = [_kept_from(desk, part) for part in found.parts]
         if as_json:
-            print(in_json(_plain(desk, feature, one.column, given, found)))
+            print(in_json(_plain(desk, feature, one, given, found, kept)))
         else:
-            _print(desk, feature, given, found)
+            _print(feature, one, given, found, kept)
+
+
+def _kept_from(desk: Desk, part: Part) -> int | None:
+    """Return from which instant on the log still holds what a window reaches further back than, None where it does not."""
+    floor = kept_from(part.aggregate.stream, desk.home.log.retained())
+    return floor if floor > part.lo else None
 
 
 def _instant(said: str) -> int:
     try:
-        return int(said) if said.lstrip("-").isdigit() else instant(datetime.fromisoformat(said))
+        return int(said) if said.lstrip("-").isdigit() else typed_instant(said)
     except ValueError:
         raise BadInput(f"{said!r} is no instant: write 2026-03-01T12:00:00Z, microseconds since 1970, or now", field="at") from None
 
@@ -81,58 +89,70 @@ def _typed(name: str, field: Field, said: str) -> Any:
         raise BadInput(f"{name} is {kind}, which {said!r} is not", field=name) from None
 
 
-def _print(desk: Desk, feature: str, keys: dict[str, Any], found: Behind) -> None:
+def _print(feature: str, one: Any, keys: dict[str, Any], found: Behind, kept: list[int | None]) -> None:
     out = console()
     said = ", ".join(f"{name} {value}" for name, value in keys.items())
-    out.print(f"{feature} of {said} is {number(found.value)}", style="bold")
-    out.print(f"as of {moment(found.watermark).isoformat()}: what was known before counts, what became known from then on does not")
-    for part in found.parts:
+    out.print(f"{feature} of {said} is {_shown(one, found.value)}", style="bold")
+    out.print(f"as of {precisely(found.watermark)}: what was known before counts, what became known from then on does not")
+    for part, floor in zip(found.parts, kept, strict=True):
         out.print()
         _print_part(part)
+        if floor is not None:
+            gone = f"what happened before {precisely(floor)} is no longer kept (retain=), and may have counted when this was served"
+            out.print(gone, style="yellow")
 
 
 def _print_part(part: Part) -> None:
     out, n = console(), size(part.events)
     said = ", ".join(f"{name} {value}" for name, value in part.keys.items())
-    bound = "whenever they happened" if part.aggregate.window.is_lifetime else f"that happened from {moment(part.lo).isoformat()} on"
-    title = f"{part.aggregate.column} of {said} is {number(part.value)}: {number(n)} events {bound}"
+    bound = "whenever they happened" if part.aggregate.window.is_lifetime else f"that happened from {precisely(part.lo)} on"
+    title = f"{part.aggregate.column} of {said} is {_shown(part.aggregate, part.value)}: {number(n)} events {bound}"
     rows = table(title, "event", "at (happened)", "known", *(() if part.values is None else ("adds",)), numbers=("adds",))
     for i in range(max(n - _SHOWN, 0), n):
-        adds = () if part.values is None else (number(part.values[i]),)
-        at, known = (moment(int(part.events[clock][i])).isoformat() for clock in ("at", "known"))
+        adds = () if part.values is None else (_shown(part.aggregate, part.values[i]),)
+        at, known = (precisely(int(part.events[clock][i])) for clock in ("at", "known"))
         rows.add_row(str(part.events["id"][i]), at, known, *adds)
     out.print(rows)
     if n > _SHOWN:
         out.print(f"and {number(n - _SHOWN)} before them")
 
 
-def _plain(desk: Desk, feature: str, column: str, keys: dict[str, Any], found: Behind) -> dict[str, Any]:
+def _shown(one: Any, value: Any) -> str:
+    """Return a feature's value as it is printed."""
+    return precisely(int(value)) if gives_instants(one) and value is not None and value == value else number(value)
+
+
+def _plain(desk: Desk, feature: str, one: Any, keys: dict[str, Any], found: Behind, kept: list[int | None]) -> dict[str, Any]:
     return {
         "system": desk.loaded.name,
         "feature": feature,
-        "column": column,
+        "column": one.column,
         "keys": keys,
         "known_before": moment(found.watermark),
-        "value": found.value,
-        "parts": [_plain_part(part) for part in found.parts],
+        "value": _value(found.value, gives_instants(one)),
+        "parts": [
+            _plain_part(part) | {"kept_from": None if floor is None else moment(floor)}
+            for part, floor in zip(found.parts, kept, strict=True)
+        ],
     }
 
 
 def _plain_part(part: Part) -> dict[str, Any]:
-    stream = part.aggregate.stream
+    stream, is_instant = part.aggregate.stream, gives_instants(part.aggregate)
     names = [name for name in field_names(stream) if name in part.events and not Field(stream, name).is_private]
     clocks = {name for name in names if name != "id" and Field(stream, name).kind == "instant"} | {"at", "known"}
     events = [
         {name: _value(part.events[name][i], name in clocks) for name in dict.fromkeys(["id", "at", "known", *names])}
-        | ({} if part.values is None else {"adds": part.values[i]})
+        | ({} if part.values is None else {"adds": _value(part.values[i], is_instant)})
         for i in range(size(part.events))
     ]
     since = None if part.aggregate.window.is_lifetime else moment(part.lo)
-    return {"column": part.aggregate.column, "keys": part.keys, "value": part.value, "happened_from": since, "events": events}
+    value = _value(part.value, is_instant)
+    return {"column": part.aggregate.column, "keys": part.keys, "value": value, "happened_from": since, "events": events}
 
 
 def _value(value: Any, is_instant: bool) -> Any:
     plain = value.item() if hasattr(value, "item") else value
     if is_instant:
-        return moment(plain) if plain is not None and plain > -(2**62) else None
+        return moment(int(plain)) if plain is not None and plain > -(2**62) else None
     return None if plain != plain else plain

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millrace.cli.opening import reading
-from millrace.cli.printing import console, number, table, when
+from millrace.cli.printing import console, number, precisely, table, when
 from millrace.serve.answers import Explanation, Taken
 from millrace.serve.explain import explain as explained
 
@@ -32,7 +32,7 @@ def explain(system: str, decision: str, folder: Path) -> None:
     asked = ", ".join(f"{name} {value}" for name, value in why.request.items() if name not in ("id", "at"))
     out.print(f"asked at {when(made['at'])}: {asked}")
     counts = f"considered {number(why.considered)} and took {number(len(why.taken))}"
-    out.print(f"it saw what was known before {when(made['watermark'])}, {counts}")
+    out.print(f"it saw what was known before {precisely(made['watermark'])}, {counts}")
     if made.get("missed"):
         out.print(f"without {', '.join(made['missed'])}, which did not answer", style="yellow")
     for part in (_taken(why), _values(why)):

@@ -28,14 +28,14 @@ def written(loaded: Loaded, value: Any) -> str:
     return (named(loaded, value) if is_declaration(value) else "") or spelt(loaded, value)
 
 
-def spelt(loaded: Loaded, value: Any) -> str:
-    """Return a value by its class and settings, those left at their defaults not said."""
+def spelt(loaded: Loaded, value: Any, *, but: str = "") -> str:
+    """Return a value by its class and settings, but for one of these, those left at their defaults not said."""
     if isinstance(value, Expr | Aggregate | Ratio | Outcome | OnDemand | Learned):
         return value.column
     if isinstance(value, type):
         return value.__name__
     if is_declaration(value):
-        return f"{type(value).__name__}({', '.join(_settings(loaded, value))})"
+        return f"{type(value).__name__}({', '.join(_settings(loaded, value, but))})"
     if isinstance(value, tuple | list):
         if len(value) > _MANY and all(isinstance(one, str) for one in value):
             return f"{', '.join(value[:_SHOWN])} and {len(value) - _SHOWN:,} more"
@@ -45,10 +45,10 @@ def spelt(loaded: Loaded, value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _settings(loaded: Loaded, declaration: Any) -> Iterator[str]:
+def _settings(loaded: Loaded, declaration: Any, but: str) -> Iterator[str]:
     """Yield what is set, as the class takes it: the first argument bare, the others by name."""
     for place, parameter in enumerate(inspect.signature(type(declaration)).parameters.values()):
-        value = getattr(declaration, parameter.name)
+        value = getattr(declaration, parameter.name) if parameter.name != but else None
         if value is None or (_is_plain(value) and value == parameter.default) or (isinstance(value, tuple) and not value):
             continue
         shown = spelt(loaded, value) if isinstance(value, tuple | list) else written(loaded, value)

@@ -30,7 +30,7 @@ def caller(one: OnDemand, plan: Plan) -> Callable[[Sequence[Sided], Rows], Sided
         plan: How rows reach the entities it names.
     """
     function, name = one.function, one.function.__name__
-    instants = [_is_instant(need) for need in one.needs]
+    instants = [gives_instants(need) for need in one.needs]
     named = [_Named.of(name, owner, plan) if owner else None for _, owner in one.parameters]
     sides = [each.way.side for each in named if each]
 
@@ -53,9 +53,9 @@ def caller(one: OnDemand, plan: Plan) -> Callable[[Sequence[Sided], Rows], Sided
     return call
 
 
-def _is_instant(need: Any) -> bool:
-    """Return whether a function takes a feature's values as instants: datetime64[us]."""
-    source = need.value if isinstance(need, Aggregate) and need.is_value else need
+def gives_instants(feature: Any) -> bool:
+    """Return whether a feature's values are instants: microseconds, which functions take as datetime64[us]."""
+    source = feature.value if isinstance(feature, Aggregate) and feature.is_value else feature
     return isinstance(source, Field) and source.kind == "instant"
 
 

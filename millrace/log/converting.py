@@ -15,21 +15,27 @@ import msgspec
 import numpy as np
 
 from millrace.log.codec import REQUIRED, Held
+from millrace.log.faults import (
+    MISSING,
+    NAIVE,
+    NO_INSTANT,
+    NO_SUCH_TIME,
+    NOT_BYTES,
+    NOT_FINITE,
+    NOT_FLAG,
+    NOT_INTEGER,
+    NOT_NUMBER,
+    NOT_TEXT,
+    OUTSIDE,
+    TOO_LARGE,
+    TOO_LONG,
+    unlike,
+)
 from millrace.log.kinds import EXACT, LARGEST, Flag, Instant, Integer, Kind, Number, Text, is_no_instant
 from millrace.types import Array
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-MISSING = "missing"
-WRONG = "wrong type"
-NOT_FINITE = "not a finite number"
-TOO_LARGE = "too large"
-TOO_LONG = "too long"
-NAIVE = "no time zone"
-NO_INSTANT = "not an instant"
-NO_SUCH_TIME = "never happened or happened twice in its time zone"
-OUTSIDE = "outside of what the field allows"
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _HUGE = "an integer beyond 64 bits"
@@ -52,7 +58,7 @@ def converted(held: Held, raw: Any, zone: str | None = None, hint: Any = None, i
         The column, and an object array of reasons, "" where the value fits; where it does not, the column holds anything.
     """
     n = len(raw)
-    column, why, absent = np.empty(n, dtype=held.kind.dtype), np.full(n, WRONG, dtype=object), np.zeros(n, dtype=bool)
+    column, why, absent = np.empty(n, dtype=held.kind.dtype), np.full(n, unlike(held.kind), dtype=object), np.zeros(n, dtype=bool)
     for places, values in _alike(raw):
         column[places], why[places], absent[places] = _converted(held, _without_signs(values, held, is_key), zone)
     if held.default is not REQUIRED and not held.is_optional:
@@ -132,10 +138,10 @@ def _texts(values: pa.Array) -> tuple[pa.Array, Array]:
     import pyarrow as pa
 
     if pa.types.is_floating(values.type):  # ids that went through a program which knows no missing integers
-        return _where_possible(lambda some: some.cast(pa.int64()).cast(pa.large_string()), values, pa.large_string())
+        return _where_possible(lambda some: some.cast(pa.int64()).cast(pa.large_string()), values, pa.large_string(), NOT_TEXT)
     if pa.types.is_boolean(values.type):
-        return _none(values, pa.large_string())
-    return _where_possible(lambda some: some.cast(pa.large_string()), values, pa.large_string())
+        return _none(values, pa.large_string(), NOT_TEXT)
+    return _where_possible(lambda some: some.cast(pa.large_string()), values, pa.large_string(), NOT_TEXT)
 
 
 def _bytes(values: pa.Array) -> tuple[pa.Array, Array]:
@@ -148,16 +154,17 @@ def _bytes(values: pa.Array) -> tuple[pa.Array, Array]:
             ),
             values,
             pa.large_binary(),
+            NOT_BYTES,
         )
-    return _where_possible(lambda some: some.cast(pa.large_binary()), values, pa.large_binary())
+    return _where_possible(lambda some: some.cast(pa.large_binary()), values, pa.large_binary(), NOT_BYTES)
 
 
 def _numbers(values: pa.Array) -> tuple[pa.Array, Array]:
     import pyarrow as pa
 
     if pa.types.is_boolean(values.type):
-        return _none(values, pa.float64())
-    return _where_possible(lambda some: some.cast(pa.float64(), safe=False), _trimmed(values), pa.float64())
+        return _none(values, pa.float64(), NOT_NUMBER)
+    return _where_possible(lambda some: some.cast(pa.float64(), safe=False), _trimmed(values), pa.float64(), NOT_NUMBER)
 
 
 def _integers(values: pa.Array) -> tuple[pa.Array, Array]:
@@ -165,20 +172,20 @@ def _integers(values: pa.Array) -> tuple[pa.Array, Array]:
     import pyarrow.compute as pc
 
     if pa.types.is_boolean(values.type):
-        return _none(values, pa.int64())
+        return _none(values, pa.int64(), NOT_INTEGER)
     if _is_text(values):  # "+3" and "3.0" are integers, "0x3" is not
         values = pc.replace_substring_regex(_trimmed(values), r"^\+?(-?[0-9]+)(\.0*)?$", r"\1")
         values = pc.if_else(pc.match_substring_regex(values, r"^-?[0-9]+$"), values, pa.scalar("?", values.type))
-    return _where_possible(lambda some: some.cast(pa.int64()), values, pa.int64())
+    return _where_possible(lambda some: some.cast(pa.int64()), values, pa.int64(), NOT_INTEGER)
 
 
 def _flags(values: pa.Array) -> tuple[pa.Array, Array]:
     import pyarrow as pa
 
     if pa.types.is_boolean(values.type) or _is_text(values):
-        return _where_possible(lambda some: some.cast(pa.bool_()), _trimmed(values), pa.bool_())
+        return _where_possible(lambda some: some.cast(pa.bool_()), _trimmed(values), pa.bool_(), NOT_FLAG)
     # Through text, which reads 0 and 1 and no other number.
-    return _where_possible(lambda some: some.cast(pa.int64()).cast(pa.string()).cast(pa.bool_()), values, pa.bool_())
+    return _where_possible(lambda some: some.cast(pa.int64()).cast(pa.string()).cast(pa.bool_()), values, pa.bool_(), NOT_FLAG)
 
 
 def _instants(values: pa.Array, zone: str | None) -> tuple[pa.Array, Array]:
@@ -213,7 +220,7 @@ def _in_zone(values: pa.Array, zone: str | None) -> tuple[pa.Array, Array]:
     return _where_possible(lambda some: pc.assume_timezone(some, zone).cast(aware), values, aware, NO_SUCH_TIME)
 
 
-def _where_possible(convert: Callable[[Any], Any], values: pa.Array, to: pa.DataType, reason: str = WRONG) -> tuple[pa.Array, Array]:
+def _where_possible(convert: Callable[[Any], Any], values: pa.Array, to: pa.DataType, reason: str) -> tuple[pa.Array, Array]:
     """Return values converted, null where that fails, with the reason there.
 
     A conversion that takes a whole array fails when one value does; halving finds which, in steps that grow with the number of bad ones.
@@ -233,7 +240,7 @@ def _where_possible(convert: Callable[[Any], Any], values: pa.Array, to: pa.Data
     return pa.concat_arrays([made for made, _ in halves]), np.concatenate([found for _, found in halves])
 
 
-def _none(values: pa.Array, to: pa.DataType, reason: str = WRONG) -> tuple[pa.Array, Array]:
+def _none(values: pa.Array, to: pa.DataType, reason: str) -> tuple[pa.Array, Array]:
     """Return nulls, with the reason wherever there was a value."""
     import pyarrow as pa
 

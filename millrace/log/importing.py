@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from msgspec import Meta
 
-from millrace.decision import Decision
-from millrace.log.appending import HISTORY
 from millrace.log.bulk import Loaded, load
-from millrace.log.codec import REQUIRED, Codec, Held
-from millrace.log.decisions import DECISION
+from millrace.log.codec import REQUIRED, Held
+from millrace.log.history import load_history
 from millrace.log.identity import ContentIds
 from millrace.log.kinds import Number, Text
 from millrace.log.log import Log
 from millrace.log.plan import AT, Plan
 from millrace.log.rejected import Rejected
-from millrace.log.sources import Source, source
-from millrace.types import EVER, Array, Columns, take
+from millrace.log.sources import Source, Unreadable, source
+from millrace.types import EVER, Array, objects, take
 
 Progress = Callable[[float, int], object]
 """Told after each chunk: the share of the file that has been read, from 0 to 1, and the number of its rows."""
 
-_ROWS = 100_000
+CHANCE = Annotated[float, Meta(gt=0, le=1)]
+ROWS = 100_000
 TOO_OLD = "older than what the log keeps"
 
 
@@ -40,6 +39,7 @@ class ImportReport:
         duplicates: How many were in it already.
         rejected: How many were set aside, by reason.
         rejected_file: Where they are, a JSON object per line with `row`, `reason` and `values`; None if there are none.
+        first: By reason, the number of the first row set aside for it, from 1, and what was told of it: which value is wrong.
     """
 
     rows: int
@@ -47,6 +47,28 @@ class ImportReport:
     duplicates: int
     rejected: Mapping[str, int]
     rejected_file: Path | None
+    first: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Read:
+    """Consecutive rows of a file, brought to the columns of their stream.
+
+    Attributes:
+        columns: By field. Shape (n,) each.
+        faults: Why each row cannot be taken, "" where it can. Objects, shape (n,).
+        numbers: The number of each row in the file, from 1. Shape (n,).
+        row: Gives a whole row, as the file has it, by its place.
+        unreadable: The rows among them that are in no column.
+        share: How much of the file has been read, from 0 to 1.
+    """
+
+    columns: Mapping[str, Array]
+    faults: Array
+    numbers: Sequence[int]
+    row: Callable[[int], Any]
+    unreadable: Sequence[Unreadable]
+    share: float
 
 
 def import_file(
@@ -60,7 +82,7 @@ def import_file(
     timezone: str | None = None,
     now: int | None = None,
     progress: Progress | None = None,
-    chunk_rows: int = _ROWS,
+    chunk_rows: int = ROWS,
 ) -> ImportReport:
     """Import a Parquet, CSV or JSON Lines file into a stream; importing it again adds nothing.
 
@@ -93,7 +115,8 @@ def import_file(
     def keep(rows: dict[str, Array]) -> Loaded:
         return load(log.store, codec, rows, whole=False)
 
-    return _run(file, plan, keep, Rejected(log.store.folder, codec.name, now), progress, log.retained().get(codec.name, EVER))
+    reads = read(file, plan, log.retained().get(codec.name, EVER))
+    return run(reads, plan, keep, Rejected(log.store.folder, codec.name, now), progress)
 
 
 def import_decisions(
@@ -108,7 +131,7 @@ def import_decisions(
     timezone: str | None = None,
     now: int | None = None,
     progress: Progress | None = None,
-    chunk_rows: int = _ROWS,
+    chunk_rows: int = ROWS,
 ) -> ImportReport:
     """Import decisions that were made elsewhere, one per row: a request, and a decision of the policy `history` that answers it.
 
@@ -117,46 +140,23 @@ def import_decisions(
     watermark is the request's `at`: features are computed as of then. The arguments and errors are those of `import_file`, `system` is the
     name of the system whose history it is. A second decision on a request is set aside.
     """
-    codec, decisions = log.store.streams.of(request), log.store.streams[DECISION]
+    codec = log.store.streams.of(request)
     file = source(Path(path), chunk_rows)
     given = {*file.names, *(mapping or {}), *(constants or {})}
     extra: dict[str, tuple[Held, Any]] = {}
     for name, default in {"candidate": "", "action": "shown"}.items():
         extra[name] = Held(Text(), str, (), REQUIRED if name in given else default), str
-    extra["propensity"] = (Held(Number(), float, (), is_optional=True), Annotated[float, Meta(gt=0, le=1)])
+    extra["propensity"] = (Held(Number(), float, (), is_optional=True), CHANCE)
     plan = Plan(codec, file.names, mapping or {}, constants or {}, known, timezone, now, extra)
 
     def keep(rows: dict[str, Array]) -> Loaded:
-        asked = load(log.store, codec, {name: rows[name] for name in codec.kinds if name != "position"}, whole=False)
-        right = asked.conflicts == ""
-        made = load(log.store, decisions, _decided(decisions, system, take(rows, right)), whole=False)
-        conflicts, added, duplicates = asked.conflicts.copy(), np.zeros(len(right), dtype=bool), np.zeros(len(right), dtype=bool)
-        conflicts[right], added[right], duplicates[right] = made.conflicts, made.added, made.duplicates
-        return Loaded(added, duplicates, conflicts)
+        candidates = objects([candidate or id_] for candidate, id_ in zip(rows["candidate"].tolist(), rows["id"].tolist(), strict=True))
+        chances = objects([one] for one in rows["propensity"].tolist())
+        taken = {"action": rows["action"], "candidate": candidates, "propensity": chances}
+        return load_history(log.store, codec, system, rows, taken)
 
-    return _run(file, plan, keep, Rejected(log.store.folder, codec.name, now), progress, log.retained().get(codec.name, EVER))
-
-
-def _decided(codec: Codec, system: str, rows: Columns) -> dict[str, Array]:
-    """Return the decisions of the policy `history` as rows of their stream."""
-    columns = [rows[name].tolist() for name in ("id", "at", "candidate", "action", "propensity")]
-    decisions = [
-        Decision(
-            id=id_,
-            at=at,
-            system=system,
-            watermark=at,
-            policy=HISTORY,
-            action=action,
-            taken=1,
-            candidate=[candidate or id_],
-            source=[HISTORY],
-            score=[None],
-            propensity=[None if propensity != propensity else propensity],
-        )
-        for id_, at, candidate, action, propensity in zip(*columns, strict=True)
-    ]
-    return {**codec.columns(decisions), "known": rows["known"]}
+    reads = read(file, plan, log.retained().get(codec.name, EVER))
+    return run(reads, plan, keep, Rejected(log.store.folder, codec.name, now), progress)
 
 
 UNKEPT = "(private)"
@@ -168,31 +168,48 @@ def _kept(row: Mapping[str, Any], private: Collection[str]) -> Mapping[str, Any]
     return {column: UNKEPT if column in private else value for column, value in row.items()} if private else row
 
 
-def _run(
-    file: Source, plan: Plan, keep: Callable[[dict[str, Array]], Loaded], rejected: Rejected, progress: Progress | None, floor: int
+def read(file: Source, plan: Plan, floor: int) -> Iterator[Read]:
+    """Yield the rows of a file, chunk after chunk; what happened before `floor`, microseconds, is at fault."""
+    for chunk in file.chunks():
+        columns, faults = plan.rows(chunk)
+        faults[(faults == "") & (columns["at"] < floor)] = TOO_OLD
+        yield Read(columns, faults, chunk.numbers, chunk.row, chunk.unreadable, chunk.share)
+
+
+def run(
+    reads: Iterable[Read], plan: Plan, keep: Callable[[dict[str, Array]], Loaded], rejected: Rejected, progress: Progress | None
 ) -> ImportReport:
+    """Add the rows of a file that are right, and set aside the others.
+
+    Args:
+        reads: The rows.
+        plan: Which of them are private, and what they say.
+        keep: Adds rows that are right, all with an id, to the log.
+        rejected: Where the others go; it is closed.
+        progress: Told how far the import is.
+    """
     ids = ContentIds(plan.content)
     rows = added = duplicates = 0
     try:
-        for chunk in file.chunks():
-            for one in chunk.unreadable:
+        for some in reads:
+            for one in some.unreadable:
                 rejected.add(one.number, one.reason, UNKEPT if plan.private else one.row)
-            columns, faults = plan.rows(chunk)
-            faults[(faults == "") & (columns["at"] < floor)] = TOO_OLD
+            faults = some.faults
             right = np.flatnonzero(faults == "")
-            some = take(columns, right)
-            nameless = some["id"] == ""
-            some["id"][nameless] = ids.of(take(some, nameless))
-            loaded = keep(some)
+            good = take(some.columns, right)
+            nameless = good["id"] == ""
+            good["id"][nameless] = ids.of(take(good, nameless))
+            loaded = keep(good)
             faults[right] = [field and f"id used before with other content ({field})" for field in loaded.conflicts]
             for place in np.flatnonzero(faults != "").tolist():
-                rejected.add(chunk.numbers[place], faults[place], _kept(chunk.row(place), plan.private))
+                row = some.row(place)
+                rejected.add(some.numbers[place], faults[place], _kept(row, plan.private), plan.told(faults[place], row))
             rejected.sync()  # before the next chunk: what was set aside is as durable as what was taken
-            rows += len(chunk.numbers) + len(chunk.unreadable)
+            rows += len(some.numbers) + len(some.unreadable)
             added += int(loaded.added.sum())
             duplicates += int(loaded.duplicates.sum())
             if progress is not None:
-                progress(chunk.share, rows)
+                progress(some.share, rows)
     finally:
         rejected.close()
-    return ImportReport(rows, added, duplicates, dict(rejected.reasons), rejected.path)
+    return ImportReport(rows, added, duplicates, dict(rejected.reasons), rejected.path, rejected.first)

@@ -12,6 +12,7 @@ import numpy as np
 from millrace.errors import BadInput
 from millrace.log.codec import REQUIRED, Codec, Held
 from millrace.log.converting import converted
+from millrace.log.faults import FUTURE, told
 from millrace.log.kinds import NO_INSTANT, Instant, Text
 from millrace.log.settling import AHEAD
 from millrace.log.sources import Chunk
@@ -23,8 +24,6 @@ NOW = "now"
 """The two words for `known`; any other names a column."""
 
 KNOWN = "known"
-
-FUTURE = "in the future"
 
 
 class Plan:
@@ -90,7 +89,8 @@ class Plan:
     def _constant(self, name: str, value: Any) -> Any:
         column, why = self._read(name, [value.isoformat() if isinstance(value, datetime) else value])
         if why[0]:
-            raise BadInput(f"{self._codec.name}.{name} = {value!r}: {why[0]}", field=name)
+            said = why[0] if name in self._codec.private else told(why[0], value)
+            raise BadInput(f"{self._codec.name}.{name}: {said}", field=name)
         return column[0]
 
     def _read(self, name: str, raw: Any) -> tuple[Array, Array]:
@@ -112,14 +112,9 @@ class Plan:
         """Return the rows of a chunk as columns (an `id` may be empty), and the first fault of each, "" where it has none."""
         n = len(chunk.numbers)
         rows, faults = {}, np.full(n, "", dtype=object)
-        for name, held in self._held.items():
-            if name in self._columns:
-                rows[name], why = self._read(name, chunk.columns.get(self._columns[name], [None] * n))
-                _add(faults, name, why)
-            elif name in self._constants:
-                rows[name] = np.full(n, self._constants[name], dtype=held.kind.dtype)
-            else:
-                rows[name] = held.kind.column([None if held.default is REQUIRED else held.default] * n)
+        for name in self._held:
+            rows[name], why = self.column(name, chunk)
+            _add(faults, name, why)
         if self._known == NOW:
             rows[KNOWN] = np.full(n, self._now, dtype=np.int64)
         rows.setdefault(KNOWN, self._published(rows[AT]))
@@ -128,6 +123,22 @@ class Plan:
         _add(faults, AT, np.where(rows[AT] > latest + AHEAD, FUTURE, ""))
         _add(faults, KNOWN, np.where(rows[KNOWN] > latest + AHEAD, FUTURE, ""))
         return rows, faults
+
+    def column(self, name: str, chunk: Chunk) -> tuple[Array, Array]:
+        """Return a field of the rows of a chunk, and why each value does not fit, "" where it does; there the column holds anything."""
+        n, held = len(chunk.numbers), self._held[name]
+        if name in self._columns:
+            return self._read(name, chunk.columns.get(self._columns[name], [None] * n))
+        fits = np.full(n, "", dtype=object)
+        if name in self._constants:
+            return np.full(n, self._constants[name], dtype=held.kind.dtype), fits
+        return held.kind.column([None if held.default is REQUIRED else held.default] * n), fits
+
+    def told(self, fault: str, row: Mapping[str, Any]) -> str:
+        """Return the fault of a row with the value that is at fault, unless that is private or came from no column."""
+        name, _, why = fault.partition(": ")
+        column = self._columns.get(name)
+        return fault if column is None or column in self.private else f"{name}: {told(why, row.get(column))}"
 
     def _published(self, at: Array) -> Array:
         """Return when rows became known that do not say it: as late as their source is published, but not after the import."""

@@ -60,6 +60,11 @@ class Rejected:
         folder: The log's folder.
         stream: The stream the rows were meant for.
         now: The instant of the import, in microseconds since 1970 UTC, if it is known.
+
+    Attributes:
+        path: The file; None while there is none.
+        reasons: How many rows were set aside, by reason.
+        first: By reason, the number of the first row, and what was told of it.
     """
 
     def __init__(self, folder: Path, stream: str, now: int | None) -> None:
@@ -68,12 +73,15 @@ class Rejected:
         self._file: IO[bytes] | None = None
         self.path: Path | None = None
         self.reasons: Counter[str] = Counter()
+        self.first: dict[str, tuple[int, str]] = {}
 
-    def add(self, row: int, reason: str, values: Any) -> None:
-        """Set a row aside."""
+    def add(self, row: int, reason: str, values: Any, told: str = "") -> None:
+        """Set a row aside. Rows of a reason are counted together; what is told of this one may say more, as which value is wrong."""
+        told = told or reason
         self.reasons[reason] += 1
+        self.first.setdefault(reason, (row, told))
         file = self._file or self._made()
-        file.write(msgspec.json.encode({"row": row, "reason": reason, "values": values}, enc_hook=repr) + b"\n")
+        file.write(msgspec.json.encode({"row": row, "reason": told, "values": values}, enc_hook=repr) + b"\n")
 
     def _made(self) -> IO[bytes]:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -9,13 +9,14 @@ from concurrent.futures import Future
 from typing import Any
 
 from millrace.errors import MillraceError, Unavailable
+from millrace.log.ailing import Ailing
 from millrace.log.appending import Committed, Receipt, commit
 from millrace.log.checkpoints import Checkpoints
 from millrace.log.log import Log
 from millrace.log.submission import Submission, prepare
 from millrace.types import Columns
 
-Applied = Callable[[Mapping[str, Columns], Receipt], object]
+Added = Callable[[Mapping[str, Columns], Receipt], object]
 """Told of what was added, by stream, and of the receipt of the whole group, before anyone who submitted it is."""
 
 _Waiting = tuple[Submission, "Future[Receipt]"]
@@ -30,9 +31,10 @@ class Writer:
     Args:
         log: The log, open for writing.
         tick: Now, in microseconds since 1970 UTC. Where it does not advance, `known` does all the same.
-        applied: Called after each commit and before its futures are done, so that what is acknowledged is visible. If it raises, the
+        added: Called after each commit and before its futures are done, so that what is acknowledged is visible. If it raises, the
             futures fail with its error although their items are in the log: sending them again is harmless.
         settled: Called after each group, whatever came of it, before its futures are done: what `tick` claimed is free again.
+        told: Called after each group's futures are done; it must not raise.
         capacity: How many items may wait; more are refused.
         group: How many items a commit may hold, one submission at least.
     """
@@ -41,22 +43,24 @@ class Writer:
         self,
         log: Log,
         tick: Callable[[], int],
-        applied: Applied | None = None,
+        added: Added | None = None,
         settled: Callable[[], object] = lambda: None,
+        told: Callable[[], object] = lambda: None,
         *,
         capacity: int = 50_000,
         group: int = 5_000,
     ) -> None:
         self._log = log
         self._tick = tick
-        self._applied = applied
+        self._added = added
         self._settled = settled
+        self._told = told
         self._capacity = capacity
         self._group = group
         self._waiting: deque[_Waiting] = deque()
         self._items = 0
         self._is_open = True
-        self._checkpoints = Checkpoints(log.store.path)
+        self._checkpoints, self._ailing = Checkpoints(log.store.path), Ailing(log.store.path)
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="millrace-log-writer", daemon=True)
         self._thread.start()
@@ -88,6 +92,7 @@ class Writer:
     def _run(self) -> None:
         while group := self._next():
             self._commit([one for one in group if one[1].set_running_or_notify_cancel()])
+            self._told()
 
     def _next(self) -> list[_Waiting]:
         """Wait for submissions and take as many as a commit may hold; none once the writer is closed and all is written."""
@@ -111,13 +116,26 @@ class Writer:
 
     def _written(self, submissions: Sequence[Submission]) -> Committed:
         try:
-            done = commit(self._log.store, submissions, self._tick(), or_later=True)
-            self._checkpoints.committed()
-            if self._applied is not None and done.rows:
-                self._applied(done.rows, done.receipt)
+            done = self._committed(submissions)
+            if self._added is not None and done.rows:
+                self._added(done.rows, done.receipt)
             return done
         finally:
             self._settled()
+
+    def _committed(self, submissions: Sequence[Submission]) -> Committed:
+        try:
+            done = commit(self._log.store, submissions, self._tick(), or_later=True)
+        except Exception as error:
+            self._ailing.failed(error)
+            raise
+        self._ailing.worked()
+        self._checkpoints.committed()
+        return done
+
+    def why(self) -> str:
+        """Return why the log takes nothing just now; "" when it does. Where its last commit failed this tries the disk."""
+        return self._ailing.why()
 
     def close(self) -> None:
         """Write what waits, then end; nothing can be submitted any more."""

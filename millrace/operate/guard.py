@@ -164,7 +164,9 @@ class Judge:
         reward = next((one for one in tests if one.guard == "reward"), None)
         if reward is None or reward.canary is None or reward.champion is None:
             return "it answers and acts as the champion does"
-        return f"the outcome's mean is {reward.canary:.4f}, the champion's {reward.champion:.4f}"
+        most = max(tests, key=_excess)
+        proof = f"no harm is proven, by evidence of {odds(most.evidence)} where {odds(most.bar)} is needed"
+        return f"the outcome's mean is {reward.canary:.4f}, the champion's {reward.champion:.4f}; {proof}"
 
 
 def _excess(test: Judged) -> float:

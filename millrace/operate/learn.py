@@ -83,7 +83,7 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def learn(
-    bench: Bench, history: History, now: int, seed: int, why: str, progress: Progress = lambda _: None
+    bench: Bench, history: History, now: int, seed: int, why: str, progress: Progress = lambda _: None, *, at: int | None = None
 ) -> tuple[Release | None, list[Lesson]]:
     """Train every model of a system, gate each against its champion, and make a release of those that passed.
 
@@ -96,13 +96,14 @@ def learn(
         seed: Of the learners.
         why: The reason, for the record.
         progress: Told what is being done.
+        at: When this is done, for the record, microseconds; at the horizon if not given.
 
     Returns:
         The release, None when no model passed; and a lesson per model.
     """
     loaded = bench.loaded
     retrain = loaded.system.retrain or Retrain()
-    standing = bench.standing
+    standing, at = bench.standing, now if at is None else at
     serving = dict(bench.home.releases.get(standing.champion).versions) if standing.champion else {}
     thresholds: dict[str, float] = {}
     lessons = []
@@ -111,7 +112,7 @@ def learn(
             continue
         progress(f"training {name}")
         champion = serving.get(name) if name in serving and bench.versions.fits(serving[name]) else None
-        lesson, learned = _learn_one(bench, history, name, model, champion, now, seed, retrain)
+        lesson, learned = _learn_one(bench, history, name, model, champion, now, at, seed, retrain)
         lessons.append(lesson)
         thresholds |= learned
         if lesson.passed:
@@ -119,13 +120,13 @@ def learn(
     if not any(lesson.passed for lesson in lessons):
         return None, lessons
     kept = dict(bench.home.releases.get(standing.champion).thresholds) if standing.champion else {}
-    change = Change(at=now, who="operate", why=why)
+    change = Change(at=at, who="operate", why=why)
     release = bench.home.releases.create(loaded.name, serving, loaded.hash, {**kept, **thresholds}, change)
     return release, lessons
 
 
 def _learn_one(
-    bench: Bench, history: History, name: str, model: Model, champion: str | None, now: int, seed: int, retrain: Retrain
+    bench: Bench, history: History, name: str, model: Model, champion: str | None, now: int, at: int, seed: int, retrain: Retrain
 ) -> tuple[Lesson, dict[str, float]]:
     since = now - micros(retrain.history)
     loaded = bench.loaded
@@ -148,7 +149,7 @@ def _learn_one(
         logged={feature: logged for feature, (logged, _) in values.items()},
         back_filled={feature: back_filled for feature, (_, back_filled) in values.items()},
         parents=(champion,) if champion else (),
-        created=now,
+        created=at,
     )
     metrics = {**found.metrics, f"gate {found.verdict.metric}": found.verdict.challenger}
     record = bench.home.registry.publish(name, found.version.save, lineage, _plain(metrics), {"learner": repr(model.learner)})
@@ -157,7 +158,7 @@ def _learn_one(
         # The same files were rolled back or refused before: what was seen then still stands.
         passed, reason = False, f"{record.version} was rejected before"
     elif not passed and record.stage == "candidate":
-        bench.home.registry.stage(record.version, "rejected", Change(at=now, who="gate", why=reason))
+        bench.home.registry.stage(record.version, "rejected", Change(at=at, who="gate", why=reason))
     lesson = Lesson(
         model=name,
         version=record.version if passed else champion or "",

@@ -14,12 +14,12 @@ from millrace.operate.learn import Lesson, learn
 from millrace.operate.published import Published
 from millrace.operate.updating import Updating
 from millrace.operate.watch import look, primary, watched
+from millrace.serve.changing import canary
 from millrace.serve.engine import Engine
 from millrace.serve.release import rollout
 from millrace.stores.audit import Change
 from millrace.stores.journal import Alert
 from millrace.stores.release import Release
-from millrace.stores.standing import Rollout
 from millrace.training.declare import Retrain
 from millrace.types import HOUR, micros, moment
 
@@ -159,8 +159,7 @@ class Operator:
             releases.promote(seen, release.id, Change(at=now, who="operate", why="it passed the gate"))
             said = f"{release.id} serves"
         else:
-            first = Rollout(release=release.id, step=0, share=plan.steps[0], started=now)
-            releases.roll_out(seen, first, Change(at=now, who="operate", why="it passed the gate"))
+            canary(self.engine.loaded, releases, seen, release.id, Change(at=now, who="operate", why="it passed the gate"))
             said = f"{release.id} begins with {plan.steps[0]:.0%}"
         self.engine.reload()
         return [said]

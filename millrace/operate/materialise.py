@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -18,6 +18,7 @@ from millrace.log.log import Log
 from millrace.operate.backfilling import Backfill, Progress, parts_for
 from millrace.operate.given_rows import slices
 from millrace.operate.history import LogHistory
+from millrace.operate.instants import instants, timestamps
 from millrace.serve.home import Home
 from millrace.stores.durable import move, write
 from millrace.types import EVER, Array, Columns, size, take
@@ -89,7 +90,8 @@ def materialise(
     with _unforgotten(home.log, inputs):
         work = Backfill.of(folder, plan, plain(wanted), rows, _prepared(folder, home, plan, inputs).parts, threads=threads)
         found = _found(work, features, history, progress)
-        made = _write(folder / _OUTPUT, found, slices(given, work.rows_at_once) if given is not None else _tables(rows, work.rows_at_once))
+        dated, at_once = instants(plan.request, features), work.rows_at_once
+        made = _write(folder / _OUTPUT, found, slices(given, at_once) if given is not None else _tables(rows, at_once, dated), dated)
     with _writing(output):
         move(made, output)
     home.spills.remove(folder)
@@ -163,21 +165,22 @@ def digest(rows: Columns) -> str:
     return said.hexdigest()
 
 
-def _tables(rows: Columns, at_once: int) -> Iterator[pa.Table]:
+def _tables(rows: Columns, at_once: int, dated: Collection[str]) -> Iterator[pa.Table]:
     import pyarrow as pa
 
     for start in range(0, max(size(rows), 1), at_once):
-        yield pa.table({name: _arrow(column) for name, column in take(rows, slice(start, start + at_once)).items()})
+        some = take(rows, slice(start, start + at_once))
+        yield pa.table({name: _written(column, name in dated) for name, column in some.items()})
 
 
-def _write(path: Path, found: Iterable[Columns], beside: Iterable[pa.Table]) -> Path:
+def _write(path: Path, found: Iterable[Columns], beside: Iterable[pa.Table], dated: Collection[str]) -> Path:
     from pyarrow.parquet import ParquetWriter
 
     writer: Any = None
     with _writing(path):
         for features, table in zip(found, beside, strict=True):
             for name, column in features.items():
-                table = table.append_column(name, _arrow(column))
+                table = table.append_column(name, _written(column, name in dated))
             writer = writer or ParquetWriter(os.fspath(path), table.schema, compression="zstd")
             writer.write_table(table.cast(writer.schema))
         writer.close()
@@ -192,8 +195,13 @@ def _writing(path: Path) -> Iterator[None]:
         raise Unavailable(f"{path} cannot be written: {error}; make room, and run the same command again to go on") from error
 
 
+def _written(column: Array, is_instant: bool) -> pa.Array:
+    """Return a column as it lies in a file."""
+    return timestamps(column) if is_instant else _arrow(column)
+
+
 def _arrow(column: Array) -> pa.Array:
-    """Return a column as it lies in a file; missing values are null there."""
+    """Return a column as it is told from others, and lies in a file unless it holds instants; missing values are null there."""
     import pyarrow as pa
 
     if column.ndim == 2:

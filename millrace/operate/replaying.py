@@ -166,8 +166,8 @@ def _judged(rows: Columns, most: int) -> tuple[Array, int, int]:
     if not known.any():
         raise Refused(
             Reason.NO_SUPPORT,
-            f"none of {len(begins):,} decisions has propensities: they were imported, or made by what does not state its chances, so "
-            "nobody can say what was left out; serve with exploration first, such as Top(..., explore=0.02) or Act(..., audit=0.02)",
+            f"none of {len(begins):,} decisions has propensities: they were imported without, or made by what does not state its chances, "
+            "so nobody can say what was left out; serve with exploration first, such as Top(..., explore=0.02) or Act(..., audit=0.02)",
             field="propensity",
         )
     latest = np.flatnonzero(known)[-most:]

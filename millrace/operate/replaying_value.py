@@ -94,7 +94,7 @@ def judge(
         kept: The positions of those that are judged.
         chances: By decision, what the other policy would have done.
         asked: How it is judged.
-        never: By decision, which share of what the other policy would do was never tried; empty where nobody knows.
+        never: By decision, which share of what the other policy would do was never tried; it lacks those of which nobody knows.
     """
     try:
         reward = _labels(loaded, history, one, rows, asked.until)[kept]
@@ -130,7 +130,7 @@ def _choices(loaded: Loaded, rows: Columns, reward: Array, chances: Mapping[str,
         propensity=rows["propensity"],
         target=np.array([chances[id].get(what, 0.0) for id, what in zip(ids, name.tolist(), strict=True)]),
         unit=rows.get(rollout_unit(loaded).name, rows["id"]),
-        untried=np.array([never[id] for id in ids]) if never else None,
+        untried=np.array([never[id] for id in ids]) if never.keys() >= set(ids) else None,
         id=rows["id"],
         name=name,
         chances=chances,

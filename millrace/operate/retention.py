@@ -35,14 +35,15 @@ def whole_from(loaded: Loaded, floors: Mapping[str, int]) -> int:
     """
     found = [EVER]
     for state in loaded.plan.states.values():
-        floor = _floor(state.keying.stream, floors)
+        floor = kept_from(state.keying.stream, floors)
         if floor > EVER:
             found.append(floor + state.window.length + state.window.hop + AHEAD)  # `at` may be ahead of the watermark by as much
-    found += [_floor(one.stream, floors) for one in loaded.of(Outcome)]
+    found += [kept_from(one.stream, floors) for one in loaded.of(Outcome)]
     return max(found)
 
 
-def _floor(stream: type, floors: Mapping[str, int]) -> int:
+def kept_from(stream: type, floors: Mapping[str, int]) -> int:
+    """Return from which instant on the log keeps what a class reads, `EVER` where it keeps all; see `whole_from`."""
     pair = shows(stream)
     return floors.get(pair[0].__name__ if pair else stream.__name__, EVER)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +10,9 @@ from millrace.decision import Decision
 from millrace.errors import BadInput
 from millrace.loaded import Loaded
 from millrace.operate.given_rows import slices
-from millrace.schema import Request, field_names
-from millrace.serve.bodies import record
+from millrace.operate.instants import INSTANT
+from millrace.schema import Field, Request, field_names
+from millrace.serve.bodies import asked
 from millrace.types import moment
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def columns_of(path: Path, loaded: Loaded) -> tuple[list[str], list[str]]:
 def requests_in(path: Path, loaded: Loaded, begun: int, at_once: int) -> Iterator[list[Request]]:
     """Yield the requests of a Parquet file, so many at a time, checked as those that come over HTTP are.
 
-    A request without `id` is named after when the work was begun and its row, one without `at` is asked when it was begun.
+    A request without `id` is named after when the work was begun and its row, one without `at` is asked when it was begun. Ids that are
+    whole numbers there, and whole numbers that went through a program which knows no missing ones, are taken as what they stand for.
 
     Args:
         path: The file: a column for each field of the request that is not left at its default.
@@ -55,30 +57,38 @@ def requests_in(path: Path, loaded: Loaded, begun: int, at_once: int) -> Iterato
         at_once: How many to yield at a time; the last may be fewer.
 
     Raises:
-        BadInput: A value is missing or of the wrong type: the message names row and field.
+        BadInput: A value is missing, of the wrong type, or says to take less than 1: the message names row and field.
     """
     wanted, _ = columns_of(path, loaded)
+    kinds = {name: Field(loaded.system.request, name).kind for name in wanted}
     first = 0
     for table in slices(path, at_once):
         rows = table.select(wanted).to_pylist()
         if rows:
-            yield [_request(loaded, row, f"row {first + place}: ", f"{begun:x}-{first + place}", begun) for place, row in enumerate(rows)]
+            yield [_request(loaded, kinds, row, number, begun) for number, row in enumerate(rows, first)]
         first += len(rows)
 
 
-def _request(loaded: Loaded, row: dict[str, Any], said: str, name: str, begun: int) -> Request:
-    given = {field: value for field, value in row.items() if value is not None}
-    given["id"] = given.get("id") or name
+def _as_kept(value: Any, kind: str) -> Any:
+    """Return a whole number as text where text is held, and without its point where a whole number is; anything else as it is."""
+    if isinstance(value, float) and value.is_integer() and kind in ("text", "integer"):
+        value = int(value)
+    return str(value) if kind == "text" and type(value) is int else value
+
+
+def _request(loaded: Loaded, kinds: Mapping[str, str], row: Mapping[str, Any], number: int, begun: int) -> Request:
+    given = {field: _as_kept(value, kinds[field]) for field, value in row.items() if value is not None}
+    given["id"] = given.get("id") or f"{begun:x}-{number}"
     if isinstance(given.get("at"), int):
         given["at"] = moment(given["at"])
-    return record(loaded.system.request, given, begun, said)
+    return asked(loaded, given, begun, f"row {number}: ")
 
 
 def schema() -> pa.Schema:
     """Return the columns of decisions in a file: a row for each candidate taken; one without a candidate where nothing was."""
     import pyarrow as pa
 
-    text, instant = pa.string(), pa.timestamp("us", "UTC")
+    text, instant = pa.string(), INSTANT.arrow()
     return pa.schema(
         [
             ("request", text),

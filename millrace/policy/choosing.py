@@ -22,7 +22,7 @@ class Chooser(ABC):
     """Takes some rows of each request, each with a chance that is computed from what is believed of all of them, and stated.
 
     Attributes:
-        n: How many are taken, or the request's integer field that says so.
+        n: How many are taken, or the request's integer field that says so; see `Top`.
         floor: The least chance that any candidate of a request has, in [0, 1): so that other policies can be judged on the log. Where there
             are too many for that, all are taken alike.
         warmup: While a candidate of a request was seen in fewer labelled rows than this, all of the request's are taken alike.

@@ -36,7 +36,7 @@ class Top:
     the sources proposed.
 
     Args:
-        n: How many, or the request's field that says so.
+        n: How many, or the request's integer field that says so; a request that says less than 1 is refused where it is asked.
         constraints: `AtMost(...)`.
         explore: In [0, 1].
     """

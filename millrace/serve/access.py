@@ -43,6 +43,7 @@ _NEEDED: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
 )
 
 Keys: TypeAlias = "Callable[[], Sequence[ApiKey]]"
+Told: TypeAlias = "Callable[[int, str], object]"
 
 
 def fresh_key() -> str:
@@ -69,14 +70,18 @@ class Access:
         keys: Reads the keys; called on a thread, at most every `FRESH_S`. When it fails, those read last go on.
         demanded: Whether a key is needed even if there is none.
         share: Which part of a key's rate this process grants, in (0, 1]: one of n workers grants one n-th.
+        refused: Told of each request that may not be made: the status of its answer, and the name of its key, "" where that is unknown.
     """
 
-    def __init__(self, app: ASGIApp, system: str, keys: Keys, *, demanded: bool = False, share: float = 1.0) -> None:
+    def __init__(
+        self, app: ASGIApp, system: str, keys: Keys, *, demanded: bool = False, share: float = 1.0, refused: Told = lambda *_: None
+    ) -> None:
         self._app = app
         self._system = system
         self._read = keys
         self._demanded = demanded
         self._share = share
+        self._told = refused
         self._keys: dict[str, ApiKey] = {}
         self._read_at = -math.inf
         self._reading = asyncio.Lock()
@@ -87,7 +92,10 @@ class Access:
         if scope["type"] == "http" and (role := needed(scope["method"], scope["path"])):
             refused = await self._refused(scope, role)
             if refused is not None:
-                log.info("%s %r from %s: %d", scope["method"], scope["path"], scope.get("client"), refused.status_code)
+                self._told(refused.status_code, who := scope.get("millrace.who", ""))
+                host, port = scope.get("client") or ("somewhere", 0)
+                key = f"the key {who!r}" if who else "no key that is known"
+                log.info("%s %r from %s:%s with %s: %d", scope["method"], scope["path"], host, port, key, refused.status_code)
                 await refused(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -103,6 +111,8 @@ class Access:
             return None
         shown = _shown(scope)
         key = self._keys.get(digest_of(shown)) if shown else None
+        if key is not None:
+            scope["millrace.who"] = key.name
         if key is None or not key.is_good(time.time_ns() // 1000):
             said = "this key is not known here, has expired or was revoked" if shown else "a key is needed: Authorization: Bearer KEY"
             return _failed(scope, 401, said, {"www-authenticate": "Bearer"})
@@ -113,7 +123,6 @@ class Access:
         if (wait := self._wait(key)) > 0:
             said = f"the key {key.name} may make {key.rate:g} requests per second: slow down"
             return _failed(scope, 429, said, {"retry-after": str(math.ceil(wait))})
-        scope["millrace.who"] = key.name
         return None
 
     def _wait(self, key: ApiKey) -> float:

@@ -51,6 +51,16 @@ class Limit:
         """Let one more in; whoever does says when it has ended.
 
         Raises:
+            Overloaded, Unavailable: As of `check`.
+        """
+        self.check(now, deadline)
+        self.under_way += 1
+        self._was_reached = self._was_reached or self.under_way + 1 > self.limit
+
+    def check(self, now: float, deadline: float | None = None) -> None:
+        """See that one more may be let in.
+
+        Raises:
             Overloaded: As many as may be are under way.
             Unavailable: The caller's time has run out, or even the quickest answer would come after it.
         """
@@ -60,8 +70,6 @@ class Limit:
         if self.under_way + 1 > self.limit:
             self._was_reached = True
             raise Overloaded("more ask than can be answered soon: ask again later", self._after())
-        self.under_way += 1
-        self._was_reached = self._was_reached or self.under_way + 1 > self.limit
 
     def ended(self, now: float, waited: float | None, took: float | None) -> None:
         """Note that one is done.

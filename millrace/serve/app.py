@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -49,6 +50,9 @@ def tls_of(certificate: Path | None, key: Path | None) -> Tls | None:
         return None
     if certificate is None or key is None:
         raise BadInput("TLS needs both --tls-certificate and --tls-key", field="tls")
+    for option, file in (("--tls-certificate", certificate), ("--tls-key", key)):
+        if not file.is_file():
+            raise BadInput(f"{option}: there is no file {file}", field="tls")
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key, password=_no_password)
     except (OSError, ValueError) as error:
@@ -68,12 +72,21 @@ def bound(host: str, port: int) -> socket.socket:
     """
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
+        try:
+            made.bind((host, port))  # alone: two that may share it would both be given it, as long as neither listens
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # it may be but the connections of a server that has just ended
+            made.bind((host, port))
     except OSError as error:
         made.close()
-        raise Unavailable(f"cannot listen on {host}:{port} ({error.strerror}): choose another --port or --host") from error
+        raise _taken(host, port, error) from error
     return made
+
+
+def _taken(host: str, port: int, error: OSError) -> Unavailable:
+    return Unavailable(f"cannot listen on {host}:{port} ({error.strerror}): choose another --port or --host")
 
 
 def on_path(path: Path) -> Listen:
@@ -108,10 +121,24 @@ def on_socket(descriptor: int, tls: Tls | None = None) -> Listen:
                 self._sfd = self._shd.get_fd()
 
         with socket.socket(fileno=os.dup(descriptor)) as given:
-            given.listen(BACKLOG)
+            _listen(given)
         return _server(app, Given, **shown)
 
     return listen
+
+
+def _listen(bound: socket.socket) -> None:
+    """Have a bound socket listen; its port can then be taken again as soon as it is closed, whatever is left of its connections.
+
+    Raises:
+        Unavailable: Another socket got there first.
+    """
+    try:
+        bound.listen(BACKLOG)
+    except OSError as error:
+        host, port, *_ = bound.getsockname()
+        raise _taken(host, port, error) from error
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
 
 def _server(app: ASGIApp, make: Any = None, **where: Any) -> Any:

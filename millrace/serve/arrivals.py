@@ -19,9 +19,9 @@ MOST_ROWS = 50_000
 class Arrivals:
     """Batches on their way from the log into the view, in order.
 
-    A decision sees exactly what was known before its watermark, so commits may change the view only between decisions. What is logged
-    meanwhile is brought in by whoever reads the view next, before it takes its watermark: it is seen by every decision after its
-    acknowledgement, though it need not be in the view by then.
+    A decision sees exactly what was known before its watermark, so commits may change the view only between decisions. What is logged is
+    left here, and may be acknowledged then: whoever reads the view next brings it in before it takes its watermark, so every decision
+    after the acknowledgement sees it.
 
     Args:
         clock: Is told of each batch as it is left: from then on watermarks lie after it.
@@ -35,12 +35,12 @@ class Arrivals:
         self.lock = threading.RLock()
         self._clock = clock
         self._apply = apply
-        self._door = threading.Lock()
+        self._door, self._entering = threading.Lock(), threading.Lock()
         self._waiting: list[Batch] = []
         self._rows = 0
 
     def leave(self, batch: Batch, known: int, *, wait: bool) -> None:
-        """Leave a batch; bring it in at once if nobody reads the view, or where one is to wait for that.
+        """Leave a batch; `bring_in` afterwards.
 
         Args:
             batch: Rows by stream.
@@ -54,14 +54,21 @@ class Arrivals:
             wait = wait or self._rows > MOST_ROWS
         if wait:
             with self.lock:
-                self._bring_in(self._taken()[1])
-        else:
-            self._if_free()
+                self._enter(self._taken()[1])
+
+    def bring_in(self) -> None:
+        """Bring in what waits, unless somebody reads the view: that one does, when done. What another brings in has come in on return."""
+        with self._entering:
+            while self._waiting and self.lock.acquire(blocking=False):
+                try:
+                    self._enter(self._taken()[1])
+                finally:
+                    self.lock.release()
 
     def watermark(self) -> int:
         """Return an instant such that the view has all that is known before it and nothing else, once advanced to it. With `lock`."""
         watermark, batches = self._taken()
-        self._bring_in(batches)
+        self._enter(batches)
         return watermark
 
     @contextmanager
@@ -69,25 +76,17 @@ class Arrivals:
         """Hold the view; what was left meanwhile is brought in afterwards."""
         with self.lock:
             yield
-        self._if_free()
+        self.bring_in()
 
     def dropped(self) -> None:
         """Forget what waits: the view was made anew from the log. With `lock`."""
         self._taken()
-
-    def _if_free(self) -> None:
-        """Bring in what waits, unless somebody has the view: that one looks here when it is done."""
-        while self._waiting and self.lock.acquire(blocking=False):
-            try:
-                self._bring_in(self._taken()[1])
-            finally:
-                self.lock.release()
 
     def _taken(self) -> tuple[int, list[Batch]]:
         with self._door:
             batches, self._waiting, self._rows = self._waiting, [], 0
             return self._clock.watermark(), batches
 
-    def _bring_in(self, batches: list[Batch]) -> None:
+    def _enter(self, batches: list[Batch]) -> None:
         for batch in batches:
             self._apply(batch)

@@ -65,6 +65,31 @@ def record(owner: type, values: Any, now: int, said: str = "") -> Any:
         raise BadInput(f"{said}{owner.__name__}: {_reworded(str(error))}", field=_field(str(error))) from error
 
 
+def asked(loaded: Loaded, values: Any, now: int, said: str = "") -> Any:
+    """Return one request of a system from plain values. Arguments and errors are those of `record` and `check_takes`."""
+    made = record(loaded.system.request, values, now, said)
+    check_takes(loaded, made, said)
+    return made
+
+
+def check_takes(loaded: Loaded, request: Any, said: str = "") -> None:
+    """Refuse a request that would have nothing taken: a policy is to take at least 1, whether a declaration or a request says how many.
+
+    Args:
+        loaded: The system.
+        request: The request; one that was logged is past being refused, and is decided again as it was.
+        said: What to begin the error with.
+
+    Raises:
+        BadInput: It says to take less than 1; `field` names where.
+    """
+    for name in loaded.taking:
+        n = getattr(request, name)
+        if n is None or n < 1:
+            got = "null" if n is None else n
+            raise BadInput(f"{said}{type(request).__name__}: `{name}` says how many to take: write 1 or more, not {got}", field=name)
+
+
 def _field(message: str) -> str:
     named, path = _NAMED.search(message), _PATH.search(message)
     return named[1] if named else path[1] if path else ""
@@ -75,6 +100,7 @@ def _reworded(message: str) -> str:
     field, types = _field(message), _TYPES.search(message)
     if types:
         wanted, got = (" or ".join(_CALLED.get(one, one) for one in said.split(" | ")) for said in types.groups())
+        got += " with a point" if types[2] == "float" else ""
         return f"`{field}` takes {wanted}, not {got}"
     if "datetime" in message:
         return f"`{field}` does not say when: {_INSTANT}"
@@ -102,7 +128,7 @@ def requests(loaded: Loaded, body: bytes, now: int, most: int) -> tuple[list[Any
     if not listed:
         raise BadInput("the body is an empty list: send at least one request")
     is_list = isinstance(values, list)
-    return [record(loaded.system.request, one, now, f"request {place}: " if is_list else "") for place, one in enumerate(listed)], is_list
+    return [asked(loaded, one, now, f"request {place}: " if is_list else "") for place, one in enumerate(listed)], is_list
 
 
 def happenings(loaded: Loaded, body: bytes, now: int, most: int) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What a person changes of what serves: shadow, switch, go back, halt, resume. The command line and the HTTP API both come here."""
+"""What a person changes of what serves: canary, shadow, switch, go back, halt, resume. The command line and the HTTP API both come here."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from millrace.loaded import Loaded
 from millrace.policy.wrappers import Shadow
 from millrace.serve.current import fallback_of
 from millrace.serve.deciding import Dwelling
+from millrace.serve.release import rollout
 from millrace.stores.audit import Change
 from millrace.stores.halts import FALLBACK, Halt
 from millrace.stores.releases import Releases
@@ -20,6 +21,31 @@ SHADOWING, SWITCHING = "shadow", "switch"
 
 _LONGEST = 10_000_000
 """A shadow may take so long at most, microseconds: whoever asks waits for it."""
+
+
+def canary(loaded: Loaded, releases: Releases, seen: Standing, release: str, change: Change) -> Standing:
+    """Send a release out by the steps that the system declares, from the first on; whoever operates takes it further, or back.
+
+    Args:
+        loaded: The system.
+        releases: The releases.
+        seen: The standing this was decided on.
+        release: The release.
+        change: When, who and why.
+
+    Raises:
+        Conflict: The standing is no longer the one seen, there is no champion, the release is under way already, the system declares no
+            step before everybody, or as `roll_out`.
+        NotFound: There is no such release.
+        BadInput: As `roll_out`.
+    """
+    plan = rollout(loaded)
+    if len(plan.steps) == 1:
+        declare = 'declare Retrain(rollout=Canary("10%", "100%"))'
+        raise Conflict(f"{loaded.name} declares no step before everybody: {declare}, or promote {release}")
+    if seen.candidate == release:
+        raise Conflict(f"{release} is beside {seen.champion} already ({seen.action} by {seen.who}): withdraw it, then begin anew")
+    return _sent_out(releases, seen, Rollout(release=release, step=0, share=plan.steps[0], started=change.at), change)
 
 
 def shadow(loaded: Loaded, releases: Releases, seen: Standing, release: str, change: Change, share: float, within: str) -> Standing:
@@ -77,12 +103,12 @@ def _sent_out(releases: Releases, seen: Standing, rollout: Rollout, change: Chan
 
 
 def go_back(releases: Releases, seen: Standing, change: Change) -> Standing:
-    """Return to what served before: while a switch is under way to the champion that is kept, else to the champion before.
+    """Return to what served before: while a candidate answers, by a canary or a switch, to the champion beside it; else to the one before.
 
     Raises:
         Conflict: The standing is no longer the one seen, or there is nothing to return to.
     """
-    if seen.rollout is not None and seen.rollout.data.get("by") == SWITCHING:
+    if seen.rollout is not None and seen.rollout.share > 0:  # a shadow has answered nobody: it is the champion that somebody wants gone
         return releases.withdraw(seen, change)
     return releases.roll_back(seen, change)
 

@@ -17,6 +17,7 @@ from millrace.loaded import Loaded
 from millrace.log.appending import Receipt
 from millrace.log.streams import codec_of
 from millrace.schema import Request, field_names
+from millrace.serve.bodies import check_takes
 from millrace.serve.breakers import State
 from millrace.serve.clock import Clock
 from millrace.serve.facts import Installed
@@ -179,7 +180,7 @@ def decide(decider: Decider, requests: Sequence[Request]) -> list[Decision]:
     A request already decided, here or by another process, gets the decision it got: it may be a retry. Its `at` need not be the same.
 
     Raises:
-        BadInput: A request is from the future or malformed; nothing is decided.
+        BadInput: A request is from the future, malformed, or says to take less than 1; nothing is decided.
         Conflict: An id was used before for another request.
         Unavailable: Neither the policy nor any fallback could answer, or what was decided could not be logged.
     """
@@ -195,6 +196,9 @@ def decide(decider: Decider, requests: Sequence[Request]) -> list[Decision]:
 
 
 def _decide(decider: Decider, requests: Sequence[Request], known: Mapping[str, Decision | None]) -> list[Decision]:
+    for place, request in enumerate(requests):
+        if known.get(request.id) is None:
+            check_takes(decider.loaded, request, f"request {place}: " if len(requests) > 1 else "")
     new = [request for request in requests if known.get(request.id) is None]
     decisions: list[Decision] = []
     if new:

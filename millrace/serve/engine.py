@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,8 @@ from millrace.serve.timing import RECORD, VIEW, Spans
 from millrace.serve.upkeep import Upkeep
 from millrace.stores.tombstones import Tombstone
 from millrace.types import Columns, size
+
+log = logging.getLogger("millrace.serve")
 
 
 class Engine(Serves):
@@ -80,17 +83,20 @@ class Engine(Serves):
         return changed
 
     def ingest(self, items: Sequence[Any]) -> Receipt:
-        """Log events and entities durably and apply them; when it returns, the next decision sees them.
+        """Log events and entities durably and bring them into the view; when it returns, the next decision sees them.
 
         Raises:
             BadInput: An event is from the future or malformed; nothing of the batch is stored.
             Conflict: An id is reused with other content; nothing of the batch is stored.
             Unavailable: The log cannot keep up or cannot be written.
         """
-        return self.submit(items).result()
+        receipt = self.submit(items).result()
+        self._bring_in()
+        self._upkeep.check()
+        return receipt
 
     def submit(self, items: Sequence[Any]) -> Future[Receipt]:
-        """Hand items over to be logged and applied; the future gives their receipt, or an error as of `ingest`.
+        """Hand items over to be logged; the future gives their receipt, and the next decision sees them then, or an error as of `ingest`.
 
         Raises:
             Unavailable: The log cannot keep up, or is closed.
@@ -193,8 +199,8 @@ class Engine(Serves):
         if self._upkeep.is_whole:
             self.snapshot()
 
-    def _applied(self, rows: Mapping[str, Columns], receipt: Receipt) -> None:
-        """Bring what was just logged into the view, with what its decisions showed, before anyone is told."""
+    def _added(self, rows: Mapping[str, Columns], receipt: Receipt) -> None:
+        """Leave what was just logged, with what its decisions showed, where the next decision finds it, before anyone is told."""
         batch = with_shown(self.loaded, self.home.log.store, rows)
         if DECISION in rows:
             self._memory.known(rows[DECISION]["decision"].tolist(), rows[DECISION]["known"].tolist())
@@ -202,12 +208,19 @@ class Engine(Serves):
         self._arrivals.leave(batch, int(receipt.known.max()), wait=bool(self.followers))
         self._upkeep.check()
 
+    def _bring_in(self) -> None:
+        """Bring in what was left; who submitted it has been told already."""
+        try:
+            self._arrivals.bring_in()
+        except Exception:  # every decision says so from now on
+            log.exception("%s could not follow its log", self.loaded.name)
+
     def _settled(self) -> None:
         self.clock.finish()
         self._upkeep.settled()
 
     def _opened(self) -> Writer:
-        return Writer(self.home.log, self.clock.begin, self._applied, self._settled)
+        return Writer(self.home.log, self.clock.begin, self._added, self._settled, self._bring_in)
 
     @property
     def followers(self) -> tuple[Follower, ...]:
@@ -224,5 +237,5 @@ class Engine(Serves):
         return self._pools.breakers.states() if self._pools is not None else {}
 
     def away(self) -> str:
-        """Return why it cannot decide just now; "" when it can."""
-        return self._upkeep.why
+        """Return why it cannot decide, or log, just now; "" when it can."""
+        return self._upkeep.why or self._writer.why()

@@ -93,7 +93,7 @@ def create_app(
     made = [Route(path, guarded(endpoint, path, api.metrics), methods=[method]) for method, path, endpoint in routes]
     made.insert(0, Route("/v2{rest:path}", OpenInference(engine, api.metrics)))  # answers for all that begins so
     keys = ApiKeys(engine.home.database)
-    access = Middleware(Access, system=engine.loaded.name, keys=keys.all, demanded=closed, share=share)
+    access = Middleware(Access, system=engine.loaded.name, keys=keys.all, demanded=closed, share=share, refused=api.metrics.kept_out)
     app = Starlette(routes=made, middleware=[access], lifespan=_lifespan(api, lasting), exception_handlers={HTTPException: unrouted})
     app.state.drain, app.state.most_bytes = api.readiness.drain, most_bytes
     return app
@@ -117,6 +117,7 @@ class _Api:
         with self.calls.told(request.headers) as call:
             deadline = deadline_of(request.headers, time.monotonic())
             body = await body_of(request)
+            self.limit.check(time.monotonic(), deadline)  # to read what cannot be answered would keep the others waiting
             asked, is_list = await _read(body, lambda: bodies.requests(self.engine.loaded, body, self.engine.clock.now(), MOST_RECORDS))
             call.spans.lap(DECODE)
             decisions = call.decisions = await self.batching.decide(asked, deadline, call.spans)

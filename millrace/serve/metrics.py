@@ -41,6 +41,8 @@ class Metrics:
         self.misses = Counter("millrace_misses", "What did not answer in time.", ["system", "name"], **labels)
         self.failures = Counter("millrace_failures", "What failed and was left out.", ["system", "name"], **labels)
         self.events = Counter("millrace_events", "Events and entities acknowledged.", ["system", "result"], **labels)
+        key = ["system", "status", "key"]
+        self.refused = Counter("millrace_keys_refused", "Requests that their caller may not make, by HTTP status and key.", key, **labels)
         self.errors = Counter("millrace_errors", "Requests refused or failed, by HTTP status.", ["system", "status"], **labels)
         self.seconds = Histogram("millrace_request_seconds", "Time to answer, by route.", ["system", "route"], buckets=_SECONDS, **labels)
         self.watermark = self._gauge(
@@ -187,6 +189,10 @@ class Metrics:
         self._of(self.seconds, route).observe(seconds)
         if status >= 400:
             self._of(self.errors, str(status)).inc()
+
+    def kept_out(self, status: int, key: str) -> None:
+        """Count a request that its caller may not make."""
+        self._of(self.refused, str(status), key).inc()
 
     def text(self, last_known: int | None) -> bytes:
         """Return everything in Prometheus' text format."""

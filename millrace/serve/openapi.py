@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -59,6 +60,7 @@ def _components(loaded: Loaded) -> dict[str, Any]:
     for name, owner in loaded.streams.items():
         _server_fills(components[name], owner)
         components[_SENT.format(name=name)] = _sent(components[name], name)
+    _take_something(components[loaded.system.request.__name__], loaded.taking)
     answers = [Answer, Acknowledged, Found, Explanation, Health, Ready, Problem, *rollout_routes.CLASSES, *v2_openapi.CLASSES]
     _, ours = msgspec.json.schema_components(answers, ref_template=_REF.format(name=_OURS))
     return {**components, **{_OURS.format(name=name): schema for name, schema in ours.items()}}
@@ -81,6 +83,12 @@ def _server_fills(schema: dict[str, Any], owner: type) -> None:
     """Mark what a caller may leave out: an event's `at` is then the present."""
     if issubclass(owner, Event):
         schema["required"] = [name for name in schema.get("required", []) if name != "at"]
+
+
+def _take_something(schema: dict[str, Any], taking: Sequence[str]) -> None:
+    """Say of a request's fields that say how many to take that it is 1 at least."""
+    least = {name: {**schema["properties"][name], "minimum": max(1, schema["properties"][name].get("minimum", 1))} for name in taking}
+    schema["properties"] = {**schema["properties"], **least}
 
 
 def _sent(schema: dict[str, Any], name: str) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class Versions:
         self._versions: dict[str, Scorer] = {}
         self._read_of: dict[str, deque[str]] = {}
         self._lock = threading.Lock()
+        self._left_out: dict[str, str] = {}
         self.ending: dict[str, VersionRecord] = {}
 
     def load(self, version: str) -> Scorer:
@@ -80,12 +81,17 @@ class Versions:
         return model is not None and record.lineage.declaration == digest(model)
 
     def is_ready(self, version: str) -> bool:
-        """Whether a version fits and is loaded: it is, now, so that no decision has to wait for it; one that is damaged is told of."""
+        """Whether a version fits and is loaded: it is, now, so that no decision has to wait for it; why one is not is told once."""
         try:
-            return self.fits(version) and self.load(version) is not None
+            why = "" if self.fits(version) else "its model is declared otherwise now than when it was trained; train it anew"
+            if not why:
+                self.load(version)
         except MillraceError as error:
-            log.error("%s is not served: %s", version, error)
-            return False
+            why = str(error)
+        if why and self._left_out.get(version) != why:
+            log.error("%s is not served: %s", version, why)
+        self._left_out[version] = why
+        return not why
 
 
 def installed(release: Release | None, versions: Versions) -> Installed:

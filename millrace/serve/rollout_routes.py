@@ -1,5 +1,6 @@
-"""The HTTP API of what serves: where a system stands, and `promote`, `rollback`, `withdraw`, `shadow`, `switch`, `halt`, `resume`.
+"""The HTTP API of what serves: where a system stands, and what changes that.
 
+The changes are `promote`, `canary`, `rollback`, `withdraw`, `shadow`, `switch`, `halt` and `resume`.
 Who changes something says on which revision they decided that; where somebody else was faster they are refused, and look again.
 """
 
@@ -39,7 +40,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     Attributes:
         why: The reason, for the audit.
-        release: Which release to promote, to switch to, or to let shadow.
+        release: Which release to promote, to send out by steps, to switch to, or to let shadow.
         seen: The revision of the standing on which this was decided; neither halting nor resuming asks for it.
         share: Of the units that a shadow is asked for, in (0, 1].
         within: How long an answer may wait for a shadow.
@@ -93,6 +94,7 @@ class RolloutRoutes:
         """Return (method, path, endpoint) of each."""
         changes = {
             "promote": self._promote,
+            "canary": self._canary,
             "rollback": self._rollback,
             "withdraw": self._withdraw,
             "shadow": self._shadow,
@@ -158,6 +160,9 @@ class RolloutRoutes:
     def _promote(self, asked: Asked, change: Change) -> None:
         self._releases.promote(self._seen(asked), self._release(asked), change)
 
+    def _canary(self, asked: Asked, change: Change) -> None:
+        changing.canary(self._decider.loaded, self._releases, self._seen(asked), self._release(asked), change)
+
     def _rollback(self, asked: Asked, change: Change) -> None:
         changing.go_back(self._releases, self._seen(asked), change)
 
@@ -187,6 +192,7 @@ def paths(ref: Callable[[str], dict[str, Any]], post: Callable[..., dict[str, An
     """
     said = {
         "promote": "Let a release serve everyone",
+        "canary": "Send a release out by the steps declared, watched by the guard",
         "rollback": "Go back to the release that served before",
         "withdraw": "End the rollout under way",
         "shadow": "Ask a release as well on a share of the units; it never answers",

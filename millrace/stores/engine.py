@@ -107,7 +107,9 @@ def answering(engine: Engine) -> Iterator[None]:
         yield
     except (OperationalError, NoConnectionFree) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        raise Unavailable(f"{shown} does not answer ({cause}): check that it is up, has room, and that no writer holds it") from error
+        raise Unavailable(
+            f"{shown} does not answer ({cause}): check that it is up, can be written and has room, and that no writer holds it"
+        ) from error
     except DatabaseError as error:
         if type(error) is not DatabaseError:
             raise

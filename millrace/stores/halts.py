@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from millrace.errors import BadInput, Conflict, MillraceError
+from millrace.errors import BadInput, Conflict, MillraceError, Unavailable
 from millrace.stores.audit import Change, accountable, record
 from millrace.stores.database import Database
 from millrace.stores.durable import write
@@ -82,6 +82,7 @@ class Halts:
 
         Raises:
             BadInput: `to` is neither, or the change does not say who and why.
+            Unavailable: The file cannot be written; nothing has changed.
         """
         if to not in (CHAMPION, FALLBACK):
             raise BadInput(f"a halt sends requests to {CHAMPION} or {FALLBACK}, not to {to!r}", field="to")
@@ -93,6 +94,7 @@ class Halts:
         Raises:
             Conflict: It is not halted.
             BadInput: The change does not say who and why.
+            Unavailable: The file cannot be written; nothing has changed.
         """
 
         def ended(change: Change) -> Halt:
@@ -120,9 +122,13 @@ class Halts:
 
     def _add(self, change: Change, make: Callable[[Change], Halt]) -> Halt:
         change = accountable(change)
-        with self._alone():
-            made = make(change)
-            write(self._path, b"".join(msgspec.json.encode(one) + b"\n" for one in [*self.all(), made]))
+        try:
+            with self._alone():
+                made = make(change)
+                write(self._path, b"".join(msgspec.json.encode(one) + b"\n" for one in [*self.all(), made]))
+        except OSError as error:
+            said = f"{self._path} cannot be written ({error.strerror}), so nothing has changed"
+            raise Unavailable(f"{said}: make room or make it writable, a few kilobytes do, or stop the server") from error
         return made
 
     @contextmanager

@@ -215,7 +215,7 @@ class Releases:
             raise Conflict(f"{new.candidate} is the champion of {new.system} already: there is nothing to roll out")
         for version, stage in self._stages(connection, new.rollout.release):
             if stage == "rejected":
-                raise Conflict(f"{new.candidate} holds {version}, which was rejected: make it a candidate again, or release another")
+                raise Conflict(f"{new.candidate} holds {version}, which was rejected: millrace models readmit it, or release another")
             if stage == "deleted":
                 raise Conflict(f"{new.candidate} holds {version}, whose files were deleted: train it again, or release another")
 

@@ -41,7 +41,9 @@ def move(connection: Connection, database: Database, version: str, to: str, chan
     if row.stage == to:
         return
     if to not in STAGES[row.stage]:
-        raise Conflict(f"{version} is {row.stage} and cannot become {to}: from there it can become {' or '.join(STAGES[row.stage])}")
+        remedy = "; millrace models readmit makes it a candidate again" if row.stage == "rejected" else ""
+        possible = " or ".join(STAGES[row.stage])
+        raise Conflict(f"{version} is {row.stage} and cannot become {to}: from there it can become {possible}{remedy}")
     connection.execute(versions.update().where(mine).values(stage=to))
     record(connection, database, change, "stage", version, row.stage, to)
 

@@ -18,6 +18,7 @@ import pytest
 
 from millrace.adapters.redis.connection import connect
 from millrace.adapters.redis.online import publish, read
+from millrace.cli.replicas import seeing
 from millrace.decision import Decision
 from millrace.loading import load
 from millrace.log.streams import codec_of
@@ -167,6 +168,27 @@ def test_what_is_decided_without_redis_stands_on_defaults_says_so_and_is_no_mism
         assert (proof.decisions, proof.mismatches) == (2, ())
         told = history.decided(EVER, engine.clock.now() + 1)
         assert told[f"logged {spent}"].tolist() == [True, True, False], "no model learns an outage"
+
+
+def test_replica_that_loses_redis_says_so_once_and_once_when_it_is_back(
+    tmp_path: Path, mortal_redis: PrivateRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    till = load("tests.serve.tiny_score")
+    with running(tmp_path, now=wall, of=till) as engine:
+        engine.lead(partial(publish, mortal_redis.url, till))
+        replica = Replica(till, engine.home, read(mortal_redis.url, till))
+        until(lambda: replica.view.cut().missed == [], "nothing was published")
+        step = seeing(replica)
+        assert step(0) == []
+        mortal_redis.pause()
+        until(lambda: replica.view.cut().missed == [ONLINE_VIEW], "it still reads")
+        assert [step(0), step(0), step(0)] == [[], [], []]
+        mortal_redis.resume()
+        until(lambda: replica.view.cut().missed == [], "it did not find its way back")
+        assert [step(0), step(0)] == [["the online view is read again"], []]
+    said = [one.getMessage() for one in caplog.records if "go without" in one.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("decisions go without the online view: Redis does not answer")
 
 
 def test_a_redis_that_hangs_costs_a_decision_a_moment_and_the_next_ones_nothing(tmp_path: Path, mortal_redis: PrivateRedis) -> None:

@@ -14,8 +14,9 @@ from millrace.loading import load
 from millrace.operate.given_rows import read_rows
 from millrace.operate.history import LogHistory
 from millrace.operate.materialise import materialise
+from millrace.operate.scored_rows import schema
 from millrace.serve.home import Home
-from millrace.types import EVER
+from millrace.types import EVER, instant
 
 DAY = datetime(2026, 2, 20, tzinfo=UTC)
 
@@ -51,7 +52,10 @@ def test_ids_in_a_file_may_be_whole_numbers_even_as_floats(stocked):
 def test_without_rows_the_decisions_are_taken_and_the_numbers_are_those_in_memory(stocked):
     said = stocked.millrace("backfill", "shop.py", "--output", "out.parquet", "--feature", "taste", "--feature", "heat")
     assert said.status == 0, said.err
-    found = pq.read_table(stocked.folder / "out.parquet").to_pydict()
+    written = pq.read_table(stocked.folder / "out.parquet")
+    for name in ("at", "watermark"):
+        assert written.schema.field(name).type == schema().field(name).type == pa.timestamp("us", "UTC")
+    found = written.to_pydict()
     loaded = load(str(stocked.folder / "shop.py"))
     home = Home(stocked.folder / ".millrace", loaded, read_only=True)
     history = LogHistory(home.log, loaded)
@@ -61,6 +65,8 @@ def test_without_rows_the_decisions_are_taken_and_the_numbers_are_those_in_memor
     expected = history.features(loaded.plan, [taste, wanted["heat"]], rows)
     home.close()
     assert found["id"] == rows["id"].tolist()
+    assert [instant(at) for at in found["at"]] == rows["at"].tolist()
+    assert stocked.millrace("backfill", "shop.py", "--rows", "out.parquet", "--output", "again.parquet", "-f", "appeal").status == 0
     assert found["taste"] == expected[taste.column].tolist()
     np.testing.assert_allclose(found["heat"], expected[wanted["heat"].column])
 

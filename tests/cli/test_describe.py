@@ -103,6 +103,40 @@ def test_experiment_says_its_unit_and_arms_and_not_what_nobody_set(shop):
     assert "Experiment: unit Visit.user, Assignment(new, old, shares=[0.5, 0.5])" in shop.millrace("check", "shop.py").out
 
 
+def test_scorecard_of_an_experiment_is_read_back_metric_by_metric(shop):
+    said = shop.millrace("check", "millrace.systems.feed").out
+    assert rows(said, "Scorecard of feed.Experiment") == [
+        ["finished per visit", "Ratio(finished, bottom=Refresh, within=3d)", "primary"],
+        ["seconds watched", "Mean(Watch.seconds, within=3d)", "secondary"],
+        ["liked per visit", "Ratio(liked, bottom=Refresh, within=3d)", "secondary"],
+        ["retention of Refresh", "Retention(Refresh, within=3d, after=1d)", "guardrail, margin 0.03"],
+        ["creators", "OtherSide(Watch.seconds, per=Video.creator, within=3d)", "other side"],
+    ]
+
+
+def test_scorecard_says_how_a_metric_is_compared_and_what_part_of_the_control_a_margin_is(shop):
+    card = """
+card = Scorecard(
+    Count(Click),
+    secondary=[Compared(Count(Click, name="again"), by=Clustered(User.country))],
+    guardrails=[NonInferior(Count(Click, name="kept"), margin=0.05, relative=True)],
+)
+
+"""
+    module = shop.folder / "shop.py"
+    text = module.read_text().replace("Array,", "Array, Clustered, Compared, Count, Experiment, NonInferior, Scorecard,", 1)
+    text = text.replace("\nshop = System(", f"{card}shop = System(", 1)
+    arms = "policy=Experiment({'new': ranked, 'old': popular}, unit=Visit.user, scorecard=card),  # "
+    module.write_text(text.replace("policy=Fallback(", arms, 1))
+    said = shop.millrace("check", "shop.py")
+    assert said.status == 0, said.err
+    assert [row[1:] for row in rows(said.out, "Scorecard of shop.Experiment")] == [
+        ["Count(Click)", "primary"],
+        ["Count(Click), by Clustered(User.country)", "secondary"],
+        ["Count(Click)", "guardrail, margin 5 %"],
+    ]
+
+
 def test_declaration_is_written_by_its_name_or_by_what_is_set():
     fraud = load("millrace.systems.fraud")
     assert written(fraud, fraud.models["risk"]) == "risk"

@@ -2,6 +2,10 @@
 
 import re
 
+from millrace.loading import load
+from millrace.serve.clock import wall
+from millrace.serve.home import Home
+
 RELEASE = re.compile(r"r\d{4}-[0-9a-f]{6}")
 
 
@@ -11,6 +15,21 @@ def test_first_training_passes_and_serves(stocked):
     assert re.search(r"ranker +auc +– +0\.\d+ +passed +the first version", said.out)
     assert re.search(rf"^{RELEASE.pattern} serves$", said.out, re.M)
     assert re.search(rf"shop: {RELEASE.pattern} serves since", stocked.millrace("status", "shop.py").out)
+
+
+def test_what_was_trained_was_made_when_the_training_began_however_old_the_log_is(stocked):
+    before = wall()
+    stocked.millrace("train", "shop.py")
+    loaded = load(str(stocked.folder / "shop.py"))
+    home = Home(stocked.folder / ".millrace", loaded, read_only=True)
+    [run], [release] = home.journal.runs("shop", kind="train"), home.releases.of("shop")
+    lineage = home.registry.get(release.versions["ranker"]).lineage
+    made = [one.at for one in home.audit.entries(release.id) if one.what == "create"]
+    horizon = home.log.last_known + 1
+    home.close()
+    assert before < release.created == lineage.created == run.started
+    assert made == [run.started]
+    assert lineage.known_until == horizon < before
 
 
 def test_release_can_wait_to_be_promoted_by_hand(stocked):

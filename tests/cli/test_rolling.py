@@ -97,6 +97,69 @@ def test_switch_and_the_way_back(trained):
     assert re.search(rf"shop: {first} serves since", said(shop, "status", "shop.py"))
 
 
+def test_canary_sent_out_by_hand_begins_with_the_first_step_and_is_not_begun_twice(trained):
+    shop, first, second = trained
+    told = said(shop, "rollout", "canary", "shop.py", second, "--why", "checked beside the old one")
+    assert told.startswith(f"{second} begins with 10% beside {first}; millrace status shop.py shows how it goes\n")
+    assert f"{first} serves, {second} is rolled out to 10%" in said(shop, "status", "shop.py")
+    again = shop.millrace("rollout", "canary", "shop.py", second)
+    assert again.err == f"error: {second} is beside {first} already (roll out by command line): withdraw it, then begin anew\n"
+    said(shop, "rollout", "withdraw", "shop.py")
+    assert re.search(r"command line +roll out +checked beside the old one", said(shop, "status", "shop.py"))
+
+
+def test_rollback_during_a_canary_leaves_the_champion_as_it_is(trained):
+    shop, first, second = trained
+    said(shop, "promote", "shop.py", second)
+    said(shop, "rollout", "canary", "shop.py", first)
+    assert said(shop, "rollback", "shop.py") == f"{second} serves again, {first} no longer\n"
+    standing = home_of(shop).releases.standing("shop")
+    assert (standing.champion, standing.rollout) == (second, None)
+    said(shop, "rollout", "shadow", "shop.py", first)
+    assert said(shop, "rollback", "shop.py") == f"{first} serves again, {second} no longer\n"
+
+
+def test_canary_where_no_step_is_declared_is_refused_with_what_to_do(trained):
+    shop, _, second = trained
+    text = (shop.folder / "shop.py").read_text()
+    (shop.folder / "shop.py").write_text(text.replace(', rollout=Canary("10%", "100%")', ""))
+    done = shop.millrace("rollout", "canary", "shop.py", second)
+    declare = 'declare Retrain(rollout=Canary("10%", "100%"))'
+    assert (done.status, done.err) == (1, f"error: shop declares no step before everybody: {declare}, or promote {second}\n")
+
+
+@pytest.mark.parametrize("under_way", [("rollout", "canary"), ("rollout", "switch"), ("rollout", "shadow")])
+def test_training_by_hand_puts_no_end_to_what_is_under_way(trained, under_way):
+    shop, first, second = trained
+    said(shop, *under_way, "shop.py", second)
+    text = (shop.folder / "shop.py").read_text()
+    (shop.folder / "shop.py").write_text(text.replace("trees=100", "trees=50"))
+    told = said(shop, "train", "shop.py")
+    assert re.search(
+        rf"^r0003-\w+ waits, as {second} is beside {first}; afterwards: millrace rollout canary shop\.py r0003-", told, re.M
+    ), told
+    standing = home_of(shop).releases.standing("shop")
+    assert (standing.champion, standing.candidate) == (first, second)
+
+
+def test_training_during_a_halt_waits_for_its_end(trained):
+    shop, first, _ = trained
+    said(shop, "rollout", "halt", "shop.py", "--why", "it sells nothing")
+    text = (shop.folder / "shop.py").read_text()
+    (shop.folder / "shop.py").write_text(text.replace("trees=100", "trees=50"))
+    assert re.search(r"^r0003-\w+ waits, as shop is halted; afterwards: ", said(shop, "train", "shop.py"), re.M)
+    assert home_of(shop).releases.standing("shop").champion == first
+
+
+def test_what_is_done_by_hand_is_in_the_audit_with_its_reason(trained):
+    shop, _, second = trained
+    said(shop, "promote", "shop.py", second, "--why", "the other is too slow")
+    said(shop, "rollback", "shop.py", "--why", "it sells nothing")
+    told = said(shop, "status", "shop.py")
+    assert re.search(r"command line +promote +the other is too slow", told)
+    assert re.search(r"command line +roll back +it sells nothing", told)
+
+
 def test_halt_is_said_until_somebody_resumes(trained):
     shop, first, _ = trained
     told = said(shop, "rollout", "halt", "shop.py", "--why", "it sells nothing")
@@ -137,6 +200,22 @@ def test_version_is_retired_promised_and_deleted_only_when_nothing_needs_it(trai
     assert "is promised until 2999-12-31" in refused.err
     home.close()
     assert other in said(shop, "status", "shop.py")
+
+
+def test_rejected_version_goes_out_again_once_somebody_says_why(trained):
+    shop, first, second = trained
+    home = home_of(shop)
+    version = home.releases.get(second).versions["ranker"]
+    early = shop.millrace("models", "readmit", "shop.py", version, "--why", "a false alarm")
+    assert (early.status, early.err) == (1, f"error: {version} is candidate, not rejected: there is nothing to make good\n")
+    home.registry.stage(version, "rejected", Change(instant(NOW), "guard", "worse"))
+    home.close()
+    for command in (("promote",), ("rollout", "canary")):
+        refused = shop.millrace(*command, "shop.py", second)
+        assert (refused.status, "millrace models readmit" in refused.err) == (1, True), refused.err
+    told = said(shop, "models", "readmit", "shop.py", version, "--why", "a false alarm")
+    assert told == f"{version} is a candidate again; its release goes out with: millrace rollout canary shop.py {second}\n"
+    assert said(shop, "rollout", "canary", "shop.py", second).startswith(f"{second} begins with 10% beside {first}")
 
 
 @pytest.mark.parametrize("sunset", ["soon", "2026-13-01", "2001-01-01"])

@@ -149,20 +149,36 @@ def test_nothing_taken_is_a_row_without_a_candidate():
 @pytest.mark.parametrize(
     ("columns", "complaint"),
     [
-        ({"limit": [3, "many"]}, "limit"),
+        ({"limit": ["3", "many"]}, "limit"),
         ({"at": ["2026-01-01"] * 2}, "at"),
+        ({"limit": [3.0, 2.5]}, "row 1: Visit: `limit` takes a whole number, not a number with a point"),
         ({"user": [None, "user-1"]}, "row 0: Visit: missing the field `user`"),
+        ({"limit": [3, 0]}, "row 1: Visit: `limit` says how many to take: write 1 or more, not 0"),
     ],
 )
 def test_wrong_row_is_named(trained, columns, complaint):
     table = {"user": ["user-0", "user-1"], **columns}
-    if columns.get("limit"):
-        table["limit"] = pa.array(["3", "many"])
     pq.write_table(pa.table(table), trained.folder / "asked.parquet")
     said = trained.millrace("score", "shop.py", "--input", "asked.parquet", "--output", "decided.parquet")
     assert said.status == 1
     assert complaint in said.err
     assert not (trained.folder / "decided.parquet").exists()
+
+
+def test_ids_may_be_whole_numbers_and_whole_numbers_be_stored_as_others(trained):
+    loaded, home = opened(trained)
+    home.close()
+    path = trained.folder / "asked.parquet"
+    pq.write_table(pa.table({"id": [8.0, 9.0], "user": [1, 2], "limit": [3.0, None]}), path)
+    [requests] = requests_in(path, loaded, 5, 100)
+    assert [(one.id, one.user, one.limit) for one in requests] == [("8", "1", 3), ("9", "2", 5)]
+
+
+def test_file_of_requests_is_not_replaced_by_its_decisions(trained):
+    before = ask(trained).read_bytes()
+    said = trained.millrace("score", "shop.py", "--input", "asked.parquet", "--output", "asked.parquet")
+    assert (said.status, "asked.parquet is the file of requests" in said.err) == (1, True)
+    assert (trained.folder / "asked.parquet").read_bytes() == before
 
 
 def test_file_without_any_field_is_refused_and_others_are_named(trained):

@@ -63,7 +63,8 @@ def test_wrong_certificates_are_refused_before_anything_starts(tmp_path):
         ((certificate, None), "TLS needs both"),
         ((None, key), "TLS needs both"),
         ((other, key), "are no certificate and its private key"),
-        ((tmp_path / "none.pem", key), "are no certificate and its private key"),
+        ((tmp_path / "none.pem", key), r"--tls-certificate: there is no file .*none\.pem"),
+        ((certificate, tmp_path / "none.pem"), r"--tls-key: there is no file .*none\.pem"),
         (make(tmp_path / "three", b"secret"), "are no certificate and its private key"),
     ):
         with pytest.raises(BadInput, match=complaint):

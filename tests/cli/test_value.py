@@ -2,11 +2,14 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
-from tests.cli.shop import live
+from millrace.loading import load
+from millrace.serve.home import Home
+from millrace.types import instant
+from tests.cli.shop import NOW, live
 from tests.cli.test_describe import rows
 
 AT = "2026-02-20T12:00:00Z"
@@ -49,6 +52,22 @@ def test_value_is_the_one_that_was_served(stocked):
     assert found["keys"] == {"User": "user-10", "Item.category": category}
 
 
+def test_window_that_reaches_into_what_is_no_longer_kept_is_said_to_tell_too_little(stocked):
+    asked = ("explain-value", "shop.py", "clicks[Item, 7d]", "item-3", AT)
+    whole = json.loads(stocked.millrace(*asked, "--json").out)
+    assert whole["parts"][0]["kept_from"] is None
+    home = Home(stocked.folder / ".millrace", load(str(stocked.folder / "shop.py")))
+    home.log.retain({"Click": instant(datetime.fromisoformat("2026-02-18T00:00:00Z"))})
+    home.close()
+    left = json.loads(stocked.millrace(*asked, "--json").out)
+    assert 0 < left["value"] < whole["value"]
+    assert datetime.fromisoformat(left["parts"][0]["kept_from"]) == datetime.fromisoformat("2026-02-18T00:00:00Z")
+    gone = "what happened before 2026-02-18 00:00:00 UTC is no longer kept (retain=), and may have counted when this was served"
+    assert gone in stocked.millrace(*asked).out.splitlines()
+    later = stocked.millrace("explain-value", "shop.py", "clicks[Item, 7d]", "item-3", "2026-02-26T12:00:00Z").out
+    assert "no longer kept" not in later
+
+
 @pytest.mark.parametrize("spelt", ['clicks["7d"]', "clicks[7d]", "clicks[(Item), '7d']"])
 def test_feature_may_be_spelt_as_in_the_module(stocked, spelt):
     one, other = (
@@ -61,11 +80,29 @@ def test_feature_may_be_spelt_as_in_the_module(stocked, spelt):
 def test_table_says_the_bounds_and_both_clocks(stocked):
     said = stocked.millrace("explain-value", "shop.py", "appeal", "item-3", AT).out
     assert re.search(r"^appeal of Item item-3 is 0\.\d+$", said, re.M)
-    assert "as of 2026-02-20T12:00:00+00:00: what was known before counts" in said
+    assert "as of 2026-02-20 12:00:00 UTC: what was known before counts" in said
     assert re.search(
         r"^count\(Click\) per \(Item\) over 7d by 3h of Item item-3 is \d+: \d+ events that happened from 2026-02-13", said, re.M
     )
     assert re.search(r"^event +at \(happened\) +known *$", said, re.M)
+
+
+def test_instants_are_taken_as_they_are_printed_and_printed_as_instants(stocked):
+    asked = ("explain-value", "shop.py", "Item.added_at", "item-3")
+    for at in (AT, "2026-02-20 12:00:00 UTC", "2026-02-20 12:00:00.000001 UTC"):
+        assert stocked.millrace(*asked, at).out.startswith("Item.added_at of Item item-3 is 2026-01-25 00:00:00 UTC\n")
+        assert datetime.fromisoformat(json.loads(stocked.millrace(*asked, at, "--json").out)["value"]) == NOW - timedelta(days=35)
+
+
+def test_an_aggregate_of_instants_is_printed_as_one_and_so_is_what_each_event_adds(stocked):
+    module = stocked.folder / "shop.py"
+    text = module.read_text().replace("Array,", "Array, first,", 1).replace("features=[clicks,", "features=[born, clicks,", 1)
+    module.write_text(text.replace("\nranker = Model(", "\nborn = first(Click.item.added_at, per=Item)\nranker = Model(", 1))
+    said = stocked.millrace("explain-value", "shop.py", "born", "item-3", AT)
+    assert said.status == 0, said.err
+    assert said.out.startswith("born of Item item-3 is 2026-01-25 00:00:00 UTC\n")
+    [part] = json.loads(stocked.millrace("explain-value", "shop.py", "born", "item-3", AT, "--json").out)["parts"]
+    assert {datetime.fromisoformat(one["adds"]) for one in part["events"]} == {datetime.fromisoformat(part["value"])}
 
 
 def test_now_is_just_after_all_that_is_logged(stocked):

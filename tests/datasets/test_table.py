@@ -22,7 +22,7 @@ def test_row_with_a_wrong_value_is_set_aside_with_its_number_and_reason():
     assert table.rows["who"].tolist() == ["a", "d"]
     assert table.number.tolist() == [1, 4]
     assert table.aside["number"].tolist() == [2, 3]
-    assert table.aside["reason"].tolist() == ["who: missing", "many: wrong type"]
+    assert table.aside["reason"].tolist() == ["who: missing", "many: not a whole number of 64 bits"]
 
 
 def test_columns_have_the_types_of_the_log_and_only_those_wanted():
@@ -40,7 +40,7 @@ def test_rows_left_out_later_join_those_set_aside():
     table = typed("sales", COLUMNS, RAW).without("too dear", np.array([False, True]))
     assert table.number.tolist() == [1]
     assert table.aside["number"].tolist() == [2, 3, 4]
-    assert table.reasons() == {"who: missing": 1, "many: wrong type": 1, "too dear": 1}
+    assert table.reasons() == {"who: missing": 1, "many: not a whole number of 64 bits": 1, "too dear": 1}
     assert table.without("nothing", np.array([False])) is table
 
 

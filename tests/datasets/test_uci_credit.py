@@ -51,7 +51,7 @@ def test_client_that_cannot_be_is_set_aside_with_the_reason():
         ({"LIMIT_BAL": 0}, "the limit is not above 0"),
         ({"AGE": 7}, "under age"),
         ({"default payment": 2}, "default is neither 0 nor 1"),
-        ({"AGE": "old"}, "AGE: wrong type"),
+        ({"AGE": "old"}, "AGE: not a whole number of 64 bits"),
     ]:
         trial = CREDIT.trial(tables(50, **wrong))
         assert trial.tables["clients"].reasons() == {reason: 1}

@@ -74,34 +74,36 @@ def test_file_of_each_format_becomes_rows(log, tmp_path, suffix):
 
 
 BAD = [
-    ("no viewer", {"viewer": None}, "viewer: missing"),
-    ("no number", {"seconds": "long"}, "seconds: wrong type"),
-    ("number missing", {"seconds": None}, "seconds: missing"),
-    ("not a number", {"seconds": "nan"}, "seconds: not a finite number"),
-    ("infinity", {"seconds": "inf"}, "seconds: not a finite number"),
-    ("no flag", {"completed": "maybe"}, "completed: wrong type"),
-    ("naive", {"at": "2026-01-01T12:00:00"}, "at: no time zone"),
-    ("no instant", {"at": "noon"}, "at: not an instant"),
-    ("no time", {"at": None}, "at: missing"),
-    ("future", {"at": "2026-01-01T14:00:00Z"}, "at: in the future"),
-    ("id used again", {"id": "first", "seconds": 9.0}, "id used before with other content (seconds)"),
+    ("no viewer", {"viewer": None}, "viewer: missing", ""),
+    ("no number", {"seconds": "long"}, "seconds: not a number", "seconds: 'long' is not a number"),
+    ("number missing", {"seconds": None}, "seconds: missing", ""),
+    ("not a number", {"seconds": "nan"}, "seconds: not a finite number", "seconds: 'nan' is not a finite number"),
+    ("infinity", {"seconds": "inf"}, "seconds: not a finite number", "seconds: 'inf' is not a finite number"),
+    ("no flag", {"completed": "maybe"}, "completed: not true or false", "completed: 'maybe' is not true or false"),
+    ("naive", {"at": "2026-01-01T12:00:00"}, "at: no time zone", "at: '2026-01-01T12:00:00' has no time zone"),
+    ("no instant", {"at": "noon" * 20}, "at: not an instant", f"at: '{'noon' * 9}no… is not an instant"),
+    ("no time", {"at": None}, "at: missing", ""),
+    ("future", {"at": "2026-01-01T14:00:00Z"}, "at: in the future", "at: '2026-01-01T14:00:00Z' is in the future"),
+    ("id used again", {"id": "first", "seconds": 9.0}, "id used before with other content (seconds)", ""),
 ]
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_bad_rows_are_set_aside_with_number_reason_and_row_and_the_others_are_taken(log, tmp_path, suffix):
     rows = [GOOD | {"id": "first"}]
-    for name, change, _ in BAD:
+    for name, change, _, _ in BAD:
         rows += [GOOD | {"id": name} | change, GOOD | {"id": f"after {name}"}]
     report = import_file(log, Watch, write(tmp_path / f"watches{suffix}", rows), now=NOON + HOUR, chunk_rows=5)
     assert (report.rows, report.added, report.duplicates) == (len(rows), 1 + len(BAD), 0)
     expected = {}
-    for _, _, reason in BAD:
+    first = {}
+    for i, (_, _, reason, told) in enumerate(BAD):
         expected[reason] = expected.get(reason, 0) + 1
-    assert report.rejected == expected
-    assert sorted(ids(log.read(Watch))) == sorted(["first", *(f"after {name}" for name, _, _ in BAD)])
+        first.setdefault(reason, (2 + 2 * i, told or reason))
+    assert (report.rejected, report.first) == (expected, first)
+    assert sorted(ids(log.read(Watch))) == sorted(["first", *(f"after {name}" for name, *_ in BAD)])
     aside = rejected(report)
-    assert [(one["row"], one["reason"]) for one in aside] == [(2 + 2 * i, reason) for i, (_, _, reason) in enumerate(BAD)]
+    assert [(one["row"], one["reason"]) for one in aside] == [(2 + 2 * i, told or reason) for i, (_, _, reason, told) in enumerate(BAD)]
     assert [one["values"]["id"] for one in aside] == [rows[one["row"] - 1]["id"] for one in aside]
     assert report.rejected_file == log.store.folder / "rejected" / "Watch-20260101T130000Z.jsonl"
 
@@ -160,8 +162,8 @@ def test_columns_are_mapped_constants_given_and_the_rest_defaulted(log, tmp_path
     [
         ({"mapping": {"speed": "seconds"}}, "Watch has no field 'speed': choose among id, at, viewer"),
         ({"mapping": {"rating": "stars"}}, r"there is no column 'stars' to take Watch\.rating from: the file has id, at"),
-        ({"constants": {"seconds": "long"}}, r"Watch\.seconds = 'long': wrong type"),
-        ({"constants": {"at": datetime(2026, 1, 1)}}, r"Watch\.at = .*: no time zone"),
+        ({"constants": {"seconds": "long"}}, r"Watch\.seconds: 'long' is not a number"),
+        ({"constants": {"at": datetime(2026, 1, 1)}}, r"Watch\.at: 2026-01-01 00:00:00 has no time zone"),
         ({"known": "published"}, r"there is no column 'published' to take Watch\.known from"),
         ({"known": "now"}, "known='now' needs to be told what time it is: give now="),
     ],

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from millrace.decision import FORGOTTEN
-from millrace.errors import DeclarationError, MillraceError
+from millrace.errors import BadInput, DeclarationError, MillraceError
 from millrace.features.declare import feature
 from millrace.log.importing import import_file
 from millrace.log.keys import key_file, keys_file
@@ -107,6 +107,19 @@ def test_a_rejected_row_of_an_import_is_set_aside_without_what_is_private(folder
     assert (report.added, sum(report.rejected.values())) == (1, 2)
     assert not holding(folder, SECRET)
     assert b"never" in report.rejected_file.read_bytes()
+    assert report.first["at: not an instant"] == (1, "at: 'never' is not an instant")
+
+
+def test_a_value_is_not_told_of_where_its_column_is_private_to_another_field(folder, tmp_path):
+    file = tmp_path / "notes.csv"
+    file.write_text(f"id,mail\na,{SECRET}\n")
+    with opened(folder) as log:
+        report = import_file(log, Note, file, {"text": "mail", "at": "mail"})
+        with pytest.raises(BadInput) as refused:
+            import_file(log, Note, file, {"at": "mail"}, {"text": [SECRET]})
+    assert report.first == {"at: not an instant": (1, "at: not an instant")}
+    assert not holding(folder, SECRET)
+    assert str(refused.value) == "Note.text: not text"
 
 
 def test_nobody_who_does_not_name_a_private_field_reads_it(folder):

@@ -116,6 +116,14 @@ def test_acknowledged_event_is_applied(log):
             assert id in applied
 
 
+def test_writer_says_when_those_of_a_group_have_been_told(log):
+    told, done = threading.Event(), []
+    with Writer(log, Clock(), told=lambda: (done.append(submitted.done()), told.set())) as writer:
+        submitted = writer.submit([watch("a")])
+        assert told.wait(10)
+    assert done == [True]
+
+
 def test_applied_batch_is_what_reading_gives(log):
     seen = []
     with Writer(log, Clock(), lambda batch, receipt: seen.append(batch)) as writer:

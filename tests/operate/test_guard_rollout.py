@@ -14,6 +14,8 @@ from millrace.operate.guard import Verdict
 from millrace.operate.guard_outcomes import Came
 from millrace.operate.guard_reading import Decided, inner_shares
 from millrace.operate.guard_rollout import Watching, begun, watched_for
+from millrace.operate.learn import learn
+from millrace.serve.changing import canary
 from millrace.serve.home import Home
 from millrace.stores.audit import Change
 from millrace.training.attribution import join_keys, label
@@ -53,6 +55,18 @@ def test_what_took_a_canary_back_can_be_read_in_its_verdict(tmp_path: Path) -> N
         assert run.message == life.done[-1][1]
         (worse,) = [one for one in verdict(life).tests if one.is_worse]
         assert (worse.guard, worse.said) == ("reward", verdict(life).reason)
+
+
+def test_canary_that_a_person_sent_out_is_taken_back_as_one_of_the_loop_is(tmp_path: Path) -> None:
+    with living(tmp_path, stall(Sorting(backwards=(2,)), every="30d")) as life:
+        life.until(2)
+        engine, home, now = life.engine, life.engine.home, life.time.now
+        release, _ = learn(engine, life.operator.history, now, 2, "by hand")
+        assert release is not None
+        canary(engine.loaded, home.releases, engine.standing, release.id, Change(now, "ada", "to try"))
+        life.until(3.5)
+        assert [one.who for one in home.releases.history("stall")] == ["operate", "ada", "guard"]
+        assert (engine.standing.champion != release.id, engine.standing.rollout, engine.standing.action) == (True, None, "withdraw")
 
 
 def test_same_log_gives_the_same_verdict_to_whoever_reads_it_later_in_one_go(tmp_path: Path) -> None:

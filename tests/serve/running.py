@@ -138,7 +138,7 @@ def lived(engine: Engine, threads: int = 3, turns: int = 30, asking: int = 40) -
         g = np.random.default_rng(100 + number)
         for turn in range(asking):
             batch = [
-                ask(engine, f"a{number}-{turn}-{n}", str(g.choice([*PEOPLE, "nobody"])), limit=int(g.integers(0, 5)))
+                ask(engine, f"a{number}-{turn}-{n}", str(g.choice([*PEOPLE, "nobody"])), limit=int(g.integers(1, 5)))
                 for n in range(turn % 3 + 1)
             ]
             decided.extend(engine.decide(batch))

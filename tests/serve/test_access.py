@@ -68,6 +68,28 @@ def test_each_role_may_what_it_may_and_nothing_else(shelf, role):
                 assert answer.json()["error"]["message"] == f"this takes the role {least}; the key caller has the role {role}"
 
 
+def test_who_is_refused_is_counted_and_named_by_the_key_and_nothing_of_the_key_is_written(shelf, caplog):
+    client, keys = shelf
+    caplog.set_level("INFO", "millrace.access")
+    viewer, admin = make(keys, "caller", "viewer", ADA), make(keys, "boss", "admin", ADA)
+    old = make(keys, "old", "admin", ADA, expires=ADA.at + 1)
+    for headers in ({}, bearer("mr_of-somebody-else"), bearer(viewer), bearer(viewer), bearer(old)):
+        ask(client, "POST", "/v1/decide", headers)
+    told = client.get("/metrics", headers=bearer(admin)).text
+    assert 'millrace_keys_refused_total{key="",status="401",system="shelf"} 2.0' in told
+    assert 'millrace_keys_refused_total{key="caller",status="403",system="shelf"} 2.0' in told
+    assert 'millrace_keys_refused_total{key="old",status="401",system="shelf"} 1.0' in told, "who still uses it can be found"
+    assert 'status="401"' not in "".join(line for line in told.splitlines() if "millrace_errors" in line)
+    said = [one.getMessage() for one in caplog.records]
+    assert [line.split(" with ")[1] for line in said] == [
+        *["no key that is known: 401"] * 2,
+        *["the key 'caller': 403"] * 2,
+        "the key 'old': 401",
+    ]
+    assert all(line.startswith("POST '/v1/decide' from 127.0.0.1:") for line in said)
+    assert not any(key in line for line in said for key in (viewer, admin, old, "mr_"))
+
+
 def test_probes_need_no_key(shelf):
     client, keys = shelf
     make(keys, "caller", "admin", ADA)

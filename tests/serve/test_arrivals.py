@@ -15,17 +15,20 @@ def batch(known, rows=1):
     return {"Buy": {"known": np.full(rows, known)}}
 
 
-def test_free_view_gets_a_batch_at_once_and_one_that_is_read_gets_it_afterwards():
+def test_free_view_takes_a_batch_in_at_once_and_one_that_is_read_afterwards():
     clock, applied = Clock(lambda: 100), []
     arrivals = Arrivals(clock, applied.append)
     one, two = batch(clock.begin()), batch(0)
     arrivals.leave(one, 101, wait=False)
+    assert applied == []
+    arrivals.bring_in()
     assert applied == [one]
     with ThreadPoolExecutor(1) as other, arrivals.reading():
         before = arrivals.watermark()
         first = clock.begin()
         assert before <= first
         other.submit(arrivals.leave, two, first, wait=False).result(PATIENCE)
+        other.submit(arrivals.bring_in).result(PATIENCE)
         assert applied == [one], "the view stands still while it is read"
     assert applied == [one, two]
 
@@ -39,6 +42,28 @@ def test_next_reader_sees_what_was_left_before_it_takes_its_watermark():
         assert applied == []
         assert arrivals.watermark() > known
         assert len(applied) == 1
+
+
+def test_what_another_brings_in_has_come_in_when_it_is_asked_for():
+    clock, applied = Clock(lambda: 100), []
+    entered, go = threading.Event(), threading.Event()
+
+    def slowly(one):
+        entered.set()
+        assert go.wait(PATIENCE)
+        applied.append(one)
+
+    arrivals, one = Arrivals(clock, slowly), batch(1)
+    arrivals.leave(one, 101, wait=False)
+    with ThreadPoolExecutor(2) as others:
+        first = others.submit(arrivals.bring_in)
+        assert entered.wait(PATIENCE)
+        second = others.submit(lambda: (arrivals.bring_in(), list(applied))[1])
+        threading.Event().wait(0.02)
+        assert not second.done()
+        go.set()
+        first.result(PATIENCE)
+        assert second.result(PATIENCE) == [one]
 
 
 def test_who_must_wait_waits_and_so_do_those_who_come_when_too_much_does():
@@ -68,6 +93,7 @@ def test_every_reader_finds_exactly_what_was_known_before_its_watermark():
             wrote.append(known)
             arrivals.leave(batch(known), known, wait=False)
             clock.finish()
+            arrivals.bring_in()
         ended.set()
 
     def read():

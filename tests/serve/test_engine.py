@@ -11,7 +11,7 @@ import pytest
 
 from millrace import Fallback, System
 from millrace.decision import Decision
-from millrace.errors import Conflict, Unavailable
+from millrace.errors import BadInput, Conflict, Unavailable
 from millrace.features.online import OnlineView
 from millrace.loaded import Loaded
 from millrace.log.streams import codec_of
@@ -182,6 +182,30 @@ def test_another_request_under_an_id_that_was_decided_is_a_conflict(tmp_path: Pa
         assert engine.home.log.decision("new") is None, "nothing of the batch is decided"
 
 
+@pytest.mark.parametrize("limit", [0, -3])
+def test_request_to_take_nothing_is_refused_and_what_was_logged_of_one_stands(limit: int, tmp_path: Path) -> None:
+    """Versions before this rule took nothing, and logged it: such a decision is given again, proven and made again as it was."""
+    with running(tmp_path) as engine:
+        engine.ingest(stock(engine))
+        install(engine)
+        none = ask(engine, "none", limit=limit)
+        with pytest.raises(BadInput, match=f"request 1: Ask: `limit` says how many to take: write 1 or more, not {limit}") as refused:
+            engine.decide([ask(engine, "some"), none])
+        assert refused.value.field == "limit"
+        assert engine.home.log.decision("some") is None, "nothing of the batch is decided"
+        requests = codec_of(type(none)).columns([none])
+        (old,) = engine.answer(requests)
+        engine.ingest([none, old])
+        assert (old.taken, len(old.candidate) > 0) == (0, True)
+        assert engine.decide([none, ask(engine, "some")])[0] == old
+        assert verify(engine.loaded, LogHistory(engine.home.log, engine.loaded), EVER, engine.clock.now()).mismatches == ()
+        slow = SlowView(engine.loaded.plan, {one.__name__: engine.home.log.read(one) for one in engine.loaded.plan.streams})
+        slow.advance(old.watermark)
+        known = LiveFacts(slow, old.watermark, engine.loaded.names, engine.installed, engine.load)
+        again = engine.loaded.system.policy.decide(requests, known)
+        assert (sorted(again.rows["candidate"].tolist()), again.taken.any()) == (sorted(old.candidate), False)
+
+
 def test_threads_that_ask_the_same_in_batches_that_overlap_get_the_same_decisions(tmp_path: Path) -> None:
     with running(tmp_path, patient=False) as engine:
         engine.ingest(stock(engine))
@@ -308,7 +332,7 @@ def test_view_that_cannot_follow_the_log_answers_no_more_until_it_is_started_aga
     with running(tmp_path) as engine:
         engine.view = Brittle(engine.loaded.plan)
         engine.ingest(stock(engine))
-        with pytest.raises(MemoryError):
+        with pytest.raises(Unavailable, match="busy could not follow its log, which is whole: start it again"):
             engine.ingest([use_named(engine, "u1")])
         with pytest.raises(Unavailable, match="busy could not follow its log, which is whole: start it again"):
             engine.decide([ask(engine, "now")])

@@ -210,6 +210,8 @@ def test_wrong_record_of_many_is_named_and_none_is_kept(shelf):
     [
         ({"visitor": "ada", "limit": "many"}, "limit"),
         ({"visitor": "ada", "limit": 2.5}, "limit"),
+        ({"visitor": "ada", "limit": 0}, "limit"),
+        ({"visitor": "ada", "limit": -3}, "limit"),
         ({"limit": 2}, "visitor"),
         ({"visitor": None}, "visitor"),
         ({"visitor": "ada", "viewer": "ada"}, "viewer"),
@@ -231,13 +233,24 @@ def test_wrong_request_is_refused_naming_its_field(shelf, body, field):
     [
         ({"visitor": 5}, "Look: `visitor` takes text, not a whole number"),
         ({"visitor": "ada", "limit": "3"}, "Look: `limit` takes a whole number, not text"),
+        ({"visitor": "ada", "limit": 2.5}, "Look: `limit` takes a whole number, not a number with a point"),
         ({"visitor": "ada", "limit": None}, "Look: `limit` takes a whole number, not null"),
+        ({"visitor": "ada", "limit": -3}, "Look: `limit` says how many to take: write 1 or more, not -3"),
+        ([{"visitor": "ada"}, {"visitor": "ada", "limit": 0}], "request 1: Look: `limit` says how many to take: write 1 or more, not 0"),
         ({"visitor": "ada", "at": "noon"}, "Look: `at` does not say when: write an instant with its time zone, such as 2026-"),
         ({"visitor": "ada", "at": "2026-01-31T12:00:00"}, "Look: `at` does not say when: write an instant with its time zone,"),
     ],
 )
 def test_wrong_type_is_told_in_words(shelf, body, said):
     assert refused(shelf.post("/v1/decide", json=body), 422).startswith(said)
+
+
+def test_request_to_take_nothing_is_neither_decided_nor_logged(tmp_path):
+    with served(RANK, tmp_path) as (client, engine):
+        refused(client.post("/v1/decide", json={"visitor": "ada", "id": "none", "limit": 0}), 422, "limit")
+        assert engine.home.log.find(engine.loaded.system.request, "none") is None
+        assert engine.home.log.decision("none") is None
+        assert len(decide(client, {"visitor": "ada", "id": "none", "limit": 1})["items"]) <= 1, "its id is free still"
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"visitor": NaN}', b"[" * 5000 + b"]" * 5000])

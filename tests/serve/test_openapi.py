@@ -94,6 +94,7 @@ def test_document_describes_what_is_sent_and_answered(tmp_path):
             assert not described("/v1/events", "post", sent, asked=True)
             refusal = client.post("/v1/events", json=sent)
             assert described("/v1/events", "post", refusal.json(), status=refusal.status_code)
+        assert schemas["Look"]["properties"]["limit"]["minimum"] == 1
         for path in ("/v1/decisions/{id}", "/v1/decisions/{id}/explain", "/healthz", "/readyz"):
             assert described(path, "get", client.get(path.replace("{id}", "look")).json()), path
         assert described("/v1/decisions/{id}", "get", client.get("/v1/decisions/none").json(), status=404)

@@ -17,6 +17,7 @@ import pytest
 
 from millrace.errors import Unavailable
 from millrace.serve.readiness import Readiness
+from tests.log.disks import small_disk
 from tests.serve import tiny_gated
 from tests.serve.tiny import RANK, SCORE, publish_ranker, served
 from tests.serve.tiny_gated import PATIENCE, Gate
@@ -66,6 +67,17 @@ def test_warming_up_logs_nothing_and_counts_nothing(system, tmp_path):
         assert engine.home.log.last_known <= 0
         assert "millrace_decisions_total{" not in client.get("/metrics").text
         assert not engine.failures
+
+
+def test_server_whose_disk_is_full_is_not_ready_and_is_again_without_being_asked_to_decide(tmp_path):
+    with small_disk(tmp_path / "disk") as disk, served(RANK, disk.folder / "home") as (client, _):
+        with disk.full():
+            while client.post("/v1/decide", json={"visitor": "ada"}).status_code == 200:
+                pass
+            answer = client.get("/readyz")
+            assert (answer.status_code, "inbox.sqlite" in answer.json()["error"]["message"]) == (503, True)
+        assert client.get("/readyz").status_code == 200
+        assert client.post("/v1/decide", json={"visitor": "ada"}).status_code == 200
 
 
 def test_versions_installed_are_scored_once_while_warming_up(tmp_path):

@@ -83,6 +83,8 @@ def test_change_decided_on_what_no_longer_stands_is_refused(shelf):
         ("withdraw", {"seen": 2}, 409, None, "nothing to withdraw"),
         ("resume", {}, 409, None, "is not halted"),
         ("halt", {"to": "nobody"}, 422, "to", "champion or fallback"),
+        ("canary", {"seen": 2}, 422, "release", "say which release"),
+        ("canary", {"seen": 2, "release": "r"}, 409, None, "declares no step before everybody"),
         ("shadow", {"seen": 2, "release": "r", "share": 2.0}, 422, "share", "cannot shadow"),
         ("shadow", {"seen": 2, "release": "r", "within": "1h"}, 422, "within", "cannot wait 1h"),
         ("switch", {"seen": 2, "release": "r", "keep": "1s"}, 422, "keep", "cannot be kept 1s"),

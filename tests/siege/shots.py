@@ -83,7 +83,10 @@ def valid(version: str) -> list[Valid]:
         Valid("POST", "/v1/decide", json.dumps([look, {"visitor": "bob"}]).encode()),
         Valid("POST", "/v1/events", json.dumps([*GOODS, buy]).encode(), said),
         Valid("POST", "/v1/decisions/look/outcome", json.dumps({"type": "Buy", "good": "good-1"}).encode()),
-        *(Valid("POST", f"/v1/rollout/{name}", change.encode(), said) for name in ("promote", "rollback", "withdraw", "switch", "resume")),
+        *(
+            Valid("POST", f"/v1/rollout/{name}", change.encode(), said)
+            for name in ("promote", "canary", "rollback", "withdraw", "switch", "resume")
+        ),
         Valid("POST", "/v2/repository/index", b'{"ready": true}'),
         Valid("POST", "/v2/models/ranker/infer", _rows()),
         Valid("POST", f"/v2/models/ranker/versions/{version}/infer", _rows()),

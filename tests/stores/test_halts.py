@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from millrace.errors import BadInput, Conflict, MillraceError
+from millrace.errors import BadInput, Conflict, MillraceError, Unavailable
 from millrace.stores.audit import Audit, Change
 from millrace.stores.database import Database
 from millrace.stores.halts import CHAMPION, FALLBACK, Halts
+from tests.log.disks import small_disk
 
 ADA = Change(100, "ada", "it sells nothing")
 
@@ -34,6 +35,22 @@ def test_halt_that_says_too_little_is_refused(home: Path, to, change, said):
     with pytest.raises(BadInput, match=said):
         Halts(home).begin("feed", to, "", change)
     assert Halts(home).all() == []
+
+
+def test_halt_on_a_full_disk_says_what_to_do_and_leaves_what_was(tmp_path: Path):
+    with small_disk(tmp_path / "disk") as disk:
+        halts = Halts(disk.folder)
+        before = halts.begin("feed", CHAMPION, "r1", ADA)
+        with (
+            disk.full(),
+            pytest.raises(Unavailable, match=r"halts\.jsonl cannot be written \(No space left .* nothing has changed: make room"),
+        ):
+            halts.end("feed", ADA)
+        with disk.read_only(), pytest.raises(Unavailable, match=r"\(Read-only file system\), so nothing has changed"):
+            halts.end("feed", ADA)
+        assert halts.now("feed") == before
+        halts.end("feed", ADA)
+        assert halts.now("feed") is None
 
 
 def test_audit_holds_each_once_however_often_it_is_settled(home: Path, database: Database):
