@@ -1,7 +1,8 @@
 """Batching: requests that come while others are decided are decided next, all together; what was decided is logged meanwhile.
 
 Nothing waits for more to come: an idle server decides at once. A batch is decided by one call on one watermark (together is as one at a
-time, as the law of batches says), handed over to be logged, and answered once it is on disk, while the next one is being decided.
+time, as the law of batches says), handed over to be logged, and answered once it is on disk. Where that takes longer than to decide, the
+next one is decided meanwhile. Where it is quicker it is waited for: both at once would keep each other waiting, and the next holds more.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,6 +98,7 @@ class Batching:
         self._is_open = True
         self._size = BatchSize()
         self._batches = 0
+        self._log_s = 0.0  # how long logging took last
         self._thread: threading.Thread | None = None
         self._logging: set[asyncio.Task[None]] = set()
 
@@ -146,10 +148,17 @@ class Batching:
             alive = self._alive(batch)
             began = time.perf_counter()
             self._decide(alive)
+            decided = time.perf_counter()
             if alive:
-                self._size.learn(sum(len(call.requests) for call in alive), time.perf_counter() - began)
+                self._size.learn(sum(len(call.requests) for call in alive), decided - began)
             logged = self._logged([call for call in alive if isinstance(call.decisions, list)])
             logged.add_done_callback(lambda done, batch=batch: loop.call_soon_threadsafe(self._settle, batch, done))
+            logged.add_done_callback(lambda _, decided=decided: self._took_to_log(time.perf_counter() - decided))
+            if self._log_s < decided - began:
+                wait([logged], decided - began)
+
+    def _took_to_log(self, seconds: float) -> None:
+        self._log_s = seconds
 
     def _next(self) -> list[Call]:
         """Wait for calls and take as many as should be decided together; none once it is closed and all are decided."""
