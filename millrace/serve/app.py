@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import signal
 import socket
@@ -72,13 +71,8 @@ def bound(host: str, port: int) -> socket.socket:
     """
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
-        try:
-            made.bind((host, port))  # alone: two that may share it would both be given it, as long as neither listens
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # it may be but the connections of a server that has just ended
-            made.bind((host, port))
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # whatever is left of the connections of a server that has ended
+        made.bind((host, port))
     except OSError as error:
         made.close()
         raise _taken(host, port, error) from error
@@ -128,17 +122,16 @@ def on_socket(descriptor: int, tls: Tls | None = None) -> Listen:
 
 
 def _listen(bound: socket.socket) -> None:
-    """Have a bound socket listen; its port can then be taken again as soon as it is closed, whatever is left of its connections.
+    """Have a bound socket listen.
 
     Raises:
-        Unavailable: Another socket got there first.
+        Unavailable: Another one, which was given the same port, got there first.
     """
     try:
         bound.listen(BACKLOG)
     except OSError as error:
         host, port, *_ = bound.getsockname()
         raise _taken(host, port, error) from error
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
 
 def _server(app: ASGIApp, make: Any = None, **where: Any) -> Any:

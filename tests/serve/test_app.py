@@ -1,4 +1,4 @@
-"""The port of a server: taken by one alone from the beginning, and free for the next as soon as that one has ended."""
+"""The port of a server: one alone listens on it, and it is free for the next as soon as that one has ended."""
 
 import socket
 
@@ -13,8 +13,9 @@ def listening(taken: socket.socket) -> None:
     on_socket(taken.fileno())(lambda *_: None)
 
 
-def test_port_is_taken_before_anybody_listens_on_it():
+def test_port_on_which_another_server_listens_is_refused():
     with bound("127.0.0.1", 0) as first:
+        listening(first)
         port = first.getsockname()[1]
         with pytest.raises(Unavailable, match=rf"cannot listen on 127\.0\.0\.1:{port} \(Address already in use\): choose another --port"):
             bound("127.0.0.1", port)
@@ -36,12 +37,8 @@ def test_port_is_free_again_at_once_though_connections_of_the_last_server_linger
 
 
 def test_who_comes_second_to_a_port_that_was_shared_is_told_what_to_do():
-    """Where connections linger two are given the port, as the system has it; the second to listen is refused in plain words."""
-    with socket.socket() as one, socket.socket() as other:
-        for each in (one, other):
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        one.bind(("127.0.0.1", 0))
-        other.bind(one.getsockname())
+    """Two that start at once are both given the port, as long as neither listens; the second to listen is refused in plain words."""
+    with bound("127.0.0.1", 0) as one, bound("127.0.0.1", one.getsockname()[1]) as other:
         listening(one)
         with pytest.raises(Unavailable, match="choose another --port or --host"):
             listening(other)
