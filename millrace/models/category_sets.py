@@ -13,11 +13,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from millrace.models.tree_text import IS_CATEGORY, wholes
+from millrace.models.tree_text import IS_CATEGORY, WORD, categories, wholes
 from millrace.types import Array
-
-_WORD = 32
-"""How many categories one number of LightGBM's `cat_threshold` tells of."""
 
 _Asked: TypeAlias = "tuple[int, tuple[int, ...]]"
 """What a split by category asks: of which feature, and the words whose bits are the categories that go left."""
@@ -87,7 +84,7 @@ def _splits(tree: dict[str, str]) -> Iterator[tuple[int, _Asked]]:
 
 def _last(sets: Sequence[tuple[int, ...]]) -> int:
     """Return a category that is in no set, nor is any after it."""
-    return _WORD * max(map(len, sets))
+    return WORD * max(map(len, sets))
 
 
 @dataclass(frozen=True)
@@ -101,8 +98,7 @@ class _Block:
     def of(feature: int, sets: Sequence[tuple[int, ...]]) -> _Block:
         table = np.ones((_last(sets) + 1, len(sets)), dtype=bool)
         for column, words in enumerate(sets):
-            bits = np.unpackbits(np.array(words, dtype="<u4").view(np.uint8), bitorder="little")
-            table[np.flatnonzero(bits), column] = False
+            table[categories(words), column] = False
         return _Block(feature, table)
 
     def columns(self, matrix: Array) -> Array:

@@ -16,11 +16,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from millrace.models.tree_text import DEFAULT_LEFT, IS_CATEGORY, MISSING, NAN, wholes
+from millrace.models.tree_text import DEFAULT_LEFT, IS_CATEGORY, MISSING, NAN, WORD, categories, wholes
 from millrace.types import Array
 
-WORD = 32
-"""How many categories one number of LightGBM's `cat_threshold` tells of."""
 _HALF, _MOST_LEAVES = 32, 64
 _MOST_CELLS = 4_000_000
 """The tables of categories take 32 MB at most."""
@@ -168,8 +166,7 @@ def _by_category(nodes: Sequence[_Choice], ends: Mapping[int, int], word: type) 
 def _cells(node: _Choice, end: int, word: type) -> Array:
     """Return the leaves that are left to a row by its category; the last cell is for all from `end` on, and for none."""
     cells = np.full(end + 1, _words([node.mask], word)[0])
-    bits = np.unpackbits(np.array(node.words, dtype="<u4").view(np.uint8), bitorder="little")
-    cells[np.flatnonzero(bits)] = np.iinfo(word).max
+    cells[categories(node.words)] = np.iinfo(word).max
     return cells
 
 

@@ -63,10 +63,30 @@ def _arguments(part: LeafMasks) -> tuple[Any, ...]:
 @cache
 def _compiled() -> Callable[..., None]:
     """Return what adds the sums of trees to those of the trees before them."""
-    from numba import njit, types
-    from numba.extending import intrinsic
+    from numba import njit
 
-    compiled: Any = njit(nogil=True, error_model="numpy")
+    compiled = njit(nogil=True, error_model="numpy")
+    go_by_number, go_by_category, leftmost = _going_by_number(compiled), _going_by_category(compiled), _leftmost()
+
+    @compiled
+    def add(matrix: Array, out: Array, by_number: Any, by_category: Any, every: Any, leaves: Array) -> None:
+        left = np.empty((len(leaves), _ROWS), by_number[-1].dtype)
+        for start in range(0, len(matrix), _ROWS):
+            values = matrix[start : start + _ROWS]
+            left[:] = every
+            go_by_number(left, every, values, len(values), by_number)
+            go_by_category(left, values, len(values), by_category)
+            for tree in range(len(leaves)):
+                for row in range(len(values)):
+                    out[start + row] += leaves[tree, leftmost(left[tree, row])]
+
+    return add
+
+
+def _leftmost() -> Any:
+    """Return what finds the lowest bit that is set, by the machine's own instruction."""
+    from numba import types
+    from numba.extending import intrinsic
 
     def lowest_bit(_context: Any, word: Any) -> Any:
         def place(context: Any, builder: Any, _signature: Any, given: Any) -> Any:
@@ -74,10 +94,14 @@ def _compiled() -> Callable[..., None]:
 
         return word(word), place
 
-    leftmost: Any = intrinsic(lowest_bit)
+    return intrinsic(lowest_bit)
+
+
+def _going_by_number(compiled: Any) -> Any:
+    """Return what takes away the leaves that rows cannot reach for their numbers."""
 
     @compiled
-    def go_by_number(left: Array, every: Any, values: Array, n: int, nodes: Any) -> None:
+    def go(left: Array, every: Any, values: Array, n: int, nodes: Any) -> None:
         column, missing_left, starts, split, tree, mask = nodes
         x = np.empty(left.shape[1])
         for group in range(len(column)):
@@ -100,8 +124,14 @@ def _compiled() -> Callable[..., None]:
                     for row in range(len(x)):
                         mine[row] &= every if x[row] <= most else right
 
+    return go
+
+
+def _going_by_category(compiled: Any) -> Any:
+    """Return what takes away the leaves that rows cannot reach for their categories."""
+
     @compiled
-    def go_by_category(left: Array, values: Array, n: int, nodes: Any) -> None:
+    def go(left: Array, values: Array, n: int, nodes: Any) -> None:
         column, end, starts, tree, cells = nodes
         category = np.zeros(left.shape[1], np.int64)
         first = 0
@@ -115,16 +145,4 @@ def _compiled() -> Callable[..., None]:
                     mine[row] &= cells[first + category[row]]
                 first += end[group] + 1
 
-    @compiled
-    def add(matrix: Array, out: Array, by_number: Any, by_category: Any, every: Any, leaves: Array) -> None:
-        left = np.empty((len(leaves), _ROWS), by_number[-1].dtype)
-        for start in range(0, len(matrix), _ROWS):
-            values = matrix[start : start + _ROWS]
-            left[:] = every
-            go_by_number(left, every, values, len(values), by_number)
-            go_by_category(left, values, len(values), by_category)
-            for tree in range(len(leaves)):
-                for row in range(len(values)):
-                    out[start + row] += leaves[tree, leftmost(left[tree, row])]
-
-    return add
+    return go

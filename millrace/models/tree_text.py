@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
 
 from millrace.types import Array
 
@@ -11,6 +13,10 @@ _LINKS = {"binary sigmoid:1": "expit", "lambdarank": "", "regression": ""}
 
 IS_CATEGORY, DEFAULT_LEFT, MISSING, NAN = 0b0001, 0b0010, 0b1100, 0b1000
 """The bits of a tree's `decision_type`: a split by category; missing goes left; what counts as missing: nothing, zero, or NaN."""
+
+
+WORD = 32
+"""How many categories one number of `cat_threshold` tells of."""
 
 
 def objective(text: str) -> str:
@@ -37,3 +43,8 @@ def trees(text: str) -> Iterator[dict[str, str]]:
 def wholes(said: str) -> list[int]:
     """Return the integers of a setting."""
     return list(map(int, said.split()))
+
+
+def categories(words: Sequence[int]) -> Array:
+    """Return the categories that go left, from the words of `cat_threshold` whose bits they are. Rising, int64."""
+    return np.flatnonzero(np.unpackbits(np.array(words, dtype="<u4").view(np.uint8), bitorder="little"))
