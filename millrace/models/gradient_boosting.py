@@ -183,8 +183,8 @@ class GradientBoostingVersion:
     """Trained trees per outcome: probabilities, ranking scores or quantities, by the learner's loss.
 
     Scoring runs on one thread, so that a server decides how many requests share its cores. Trees are run by ONNX Runtime, which takes
-    a third of LightGBM's time for one row, and many rows at once by what Numba makes of them, which takes a tenth; both return the same
-    bits.
+    a third of LightGBM's time for one row, and many rows at once by what Numba makes of them, which takes a tenth to a fourth; both
+    return the same bits.
     """
 
     encoding: Encoding

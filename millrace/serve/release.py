@@ -88,9 +88,11 @@ class Versions:
                 self.load(version)
         except MillraceError as error:
             why = str(error)
-        if why and self._left_out.get(version) != why:
+        if not why:
+            self._left_out.pop(version, None)
+        elif self._left_out.get(version) != why:
             log.error("%s is not served: %s", version, why)
-        self._left_out[version] = why
+            self._left_out[version] = why
         return not why
 
 

@@ -20,8 +20,10 @@ Submit: TypeAlias = "Callable[[Callable[[], Any]], Future[Any]]"
 
 LEAST_S = 0.001
 """How long a part takes at least, in seconds: less is scored in less time than it takes to wake a thread and hear of it."""
-_TELLING, _MOST_VERSIONS = 64, 1000
+_TELLING = 64
 """How many rows tell what one costs: fewer tell what a call does."""
+_MOST_VERSIONS = 1000
+"""Of how many versions it is remembered what a row costs."""
 MOST_CORES = 4
 """On how many cores a decision is scored at most: beyond, others are better served by them."""
 

@@ -83,8 +83,8 @@ def _make_strict(engine: Engine) -> None:
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Have a database keep a write-ahead log.
 
-    SQLite does not wait here for another process that is writing, as when several open a new database at once; for a turn to write it
-    does, so whoever is refused waits for that and asks again.
+    SQLite does not wait here for another process that is writing, as when several open a new database at once; to be alone it does, for
+    `PATIENCE_S` at most, so whoever is refused waits for that and asks again.
     """
     while True:
         try:
@@ -92,7 +92,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
-        connection.execute("begin immediate").close()
+        connection.execute("begin exclusive").close()
         connection.execute("rollback").close()
 
 
