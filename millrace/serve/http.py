@@ -26,6 +26,7 @@ from millrace.serve.answers import Acknowledged, Answer, Found, Health, Ready
 from millrace.serve.batching import Batching
 from millrace.serve.calls import Calls
 from millrace.serve.deciding import Decider
+from millrace.serve.door import Door
 from millrace.serve.explain import explain, found
 from millrace.serve.incoming import MOST_BYTES, body_of
 from millrace.serve.metrics import Metrics
@@ -41,6 +42,7 @@ from millrace.stores.api_keys import ApiKeys
 
 log = logging.getLogger("millrace.serve")
 
+DECIDE = "/v1/decide"
 MOST_RECORDS = 10_000
 """How many records one body may hold."""
 MOST_WAITING = 25_000
@@ -79,7 +81,7 @@ def create_app(
     api = _Api(engine, tracer)
     api.metrics.restarted(is_again)
     routes: list[tuple[str, str, Endpoint]] = [
-        ("POST", "/v1/decide", api.decide),
+        ("POST", DECIDE, api.decide),
         ("POST", "/v1/events", api.events),
         ("POST", "/v1/decisions/{id:path}/outcome", api.outcome),
         ("GET", "/v1/decisions/{id:path}/explain", api.explain),
@@ -94,7 +96,8 @@ def create_app(
     made.insert(0, Route("/v2{rest:path}", OpenInference(engine, api.metrics)))  # answers for all that begins so
     keys = ApiKeys(engine.home.database)
     access = Middleware(Access, system=engine.loaded.name, keys=keys.all, demanded=closed, share=share, refused=api.metrics.kept_out)
-    app = Starlette(routes=made, middleware=[access], lifespan=_lifespan(api, lasting), exception_handlers={HTTPException: unrouted})
+    door = Middleware(Door, path=DECIDE, limit=api.limit, metrics=api.metrics)
+    app = Starlette(routes=made, middleware=[door, access], lifespan=_lifespan(api, lasting), exception_handlers={HTTPException: unrouted})
     app.state.drain, app.state.most_bytes = api.readiness.drain, most_bytes
     return app
 

@@ -45,7 +45,7 @@ def guarded(endpoint: Endpoint, route: str, metrics: Metrics) -> Endpoint:
         except TooLarge as error:
             response = _failed(413, str(error))
         except MillraceError as error:
-            response = _refused(error)
+            response = refused(error)
         except ClientDisconnect:
             response = _failed(400, "the body was cut off")
         except Exception:
@@ -57,7 +57,8 @@ def guarded(endpoint: Endpoint, route: str, metrics: Metrics) -> Endpoint:
     return call
 
 
-def _refused(error: MillraceError) -> Response:
+def refused(error: MillraceError) -> Response:
+    """Return the answer to a request that could not be done."""
     status = next(code for kind, code in _STATUS if isinstance(error, kind))
     if status == 500:
         log.error("%s", error)

@@ -211,6 +211,9 @@ def test_overload_is_429_at_once_and_those_let_in_are_answered(shelf):
         for _ in range(20):  # none of them waits for the gate
             refused = client.post("/v1/decide", json={"visitor": "ada"})
             assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+        # What is turned away is not read, and its connection takes the next all the same.
+        assert client.post("/v1/decide", content=b" " * 1_000_000).status_code == 429
+        assert client.get("/healthz").status_code == 200
         gate.open.set()
         assert [one.result(PATIENCE).status_code for one in let_in] == [200] * (int(AT_FIRST) - 1)
     assert client.post("/v1/decide", json={"visitor": "ada"}).status_code == 200
