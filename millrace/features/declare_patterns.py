@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from millrace.errors import DeclarationError
-from millrace.features.declare import Family, Ratio, aggregated, count, flatten
+from millrace.features.declare import Family, Ratio, aggregated, count
+from millrace.features.declare_values import places
 from millrace.features.op_decay import LONGEST, USUAL
 from millrace.features.window import Window
 from millrace.types import EVER, duration, micros
@@ -42,9 +43,7 @@ def last_k(of: Any, k: int, *, per: Any, over: Any = "ever", where: Any = None, 
         hop: As for `count`.
         default: What stands where there are fewer; by default they are missing.
     """
-    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-        raise DeclarationError(f"last_k(): k={k!r} is not how many values to keep: write a whole number from 1")
-    return Family(tuple(flatten([aggregated("last_k", of, per, over, where, hop, default, (k, nth)) for nth in range(1, k + 1)])))
+    return places("last_k", of, k, per, over, where, hop, default)
 
 
 def since(of: Any, *, per: Any, over: Any = "ever", where: Any = None, hop: str | None = None, default: float | None = None) -> Any:

@@ -48,9 +48,18 @@ def top_k(of: Any, k: int, *, per: Any, over: Any, where: Any = None, hop: str |
         hop: As for `count`.
         default: What stands where there are fewer; by default they are missing.
     """
+    return places("top_k", of, k, per, over, where, hop, default)
+
+
+def places(operation: str, of: Any, k: int, per: Any, over: Any, where: Any, hop: str | None, default: Any) -> Family:
+    """Return the family of the places of an operation that keeps `k` values, the first place first.
+
+    Raises:
+        DeclarationError: `k` is not a whole number from 1.
+    """
     if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-        raise DeclarationError(f"top_k(): k={k!r} is not how many values to keep: write a whole number from 1")
-    return Family(tuple(flatten([aggregated("top_k", of, per, over, where, hop, default, (k, nth)) for nth in range(1, k + 1)])))
+        raise DeclarationError(f"{operation}(): k={k!r} is not how many values to keep: write a whole number from 1")
+    return Family(tuple(flatten([aggregated(operation, of, per, over, where, hop, default, (k, nth)) for nth in range(1, k + 1)])))
 
 
 def quantile(

@@ -13,13 +13,16 @@ from millrace.features.values import evaluate
 from millrace.schema import Field, field_names
 from millrace.types import Array, Columns
 
+_SLOTS_FROM = 2**15  # so many ids fit the processor's cache
+
 
 class Directory:
     """The interners and attribute tables that a plan needs: by domain, and by class."""
 
-    def __init__(self, plan: Plan) -> None:
-        """Make them empty."""
-        self.interners: dict[str, Interner] = {name: Interner() for name in sorted(_domains(plan))}
+    def __init__(self, plan: Plan, many: bool = False) -> None:
+        """Make them empty; `many`: whether ids will come by the hundred thousand at a time, most of them again."""
+        slots_from = _SLOTS_FROM if many else None
+        self.interners: dict[str, Interner] = {name: Interner(slots_from) for name in sorted(_domains(plan))}
         self.tables: dict[type, Table] = {owner: self._table(plan, owner) for owner in plan.attributes}
 
     def _table(self, plan: Plan, owner: type) -> Table:

@@ -38,6 +38,28 @@ def test_codes_are_stable_and_capacity_covers_them(batches):
     assert interner.capacity > len(interner)
 
 
+_HASHED_ALIKE = [0, -1, -2, 2**61 - 1, 2**61 - 2, 0.0, 1, 1.0, True, "", np.nan, None]  # 0 and 2**61 - 1; -1 and -2
+_IDS = [*map(str, range(60)), *range(3, 60), *_HASHED_ALIKE]
+
+
+@given(st.lists(st.lists(st.sampled_from(_IDS), max_size=60), max_size=6), st.sampled_from([0, 64]))
+def test_slots_change_no_code(batches, slots_from):
+    plain, interner = Interner(), Interner(slots_from)
+    filled = [objects(_IDS[:40]), *map(objects, batches), objects(_IDS[::-1])]
+    for batch in filled:
+        assert interner.intern(batch).tolist() == plain.intern(batch).tolist()
+    assert interner.ids.tolist() == plain.ids.tolist()
+    for batch in filled:
+        assert interner.intern(batch).tolist() == plain.lookup(batch).tolist()
+    assert interner.nbytes > plain.nbytes, "it has slots"
+
+
+def test_numbers_are_found_by_slots_as_by_the_dict():
+    plain, interner = Interner(), Interner(0)
+    for column in (np.arange(100), np.arange(150.0), np.array([np.nan, 7.5, 149]), np.arange(300) % 7 == 0):
+        assert interner.intern(column).tolist() == plain.intern(column).tolist()
+
+
 @given(st.lists(st.lists(st.sampled_from([*"abcd", None]), max_size=9), min_size=1, max_size=3))
 def test_text_as_codes_has_the_codes_of_the_text(batches):
     plain, interner = Interner(), Interner()

@@ -8,12 +8,13 @@ import numpy as np
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
+from millrace.features.declare import count, total
 from millrace.features.offline import backfill
 from millrace.features.plan import plan
 from millrace.operate.backfilling import Backfill, on_disk
-from millrace.types import Coded
+from millrace.types import MINUTE, SECOND, Coded, objects, take
 from tests.features.naive import Oracle
-from tests.features.shop import batch, history, row_columns, same
+from tests.features.shop import Browse, Look, Person, batch, history, row_columns, same
 from tests.laws.test_parity_law import SEARCH, Story, stories
 
 
@@ -47,6 +48,25 @@ def test_parts_of_any_number_and_chunks_of_any_size_give_the_numbers_of_the_defi
         np.testing.assert_array_equal(found, in_memory[feature.column])
         for row, value in zip(story.asked, found.tolist(), strict=True):
             assert same(value, oracle.value(feature, row)), f"{feature.column} of {row}"
+
+
+def test_keys_too_many_for_a_cache_give_the_numbers_of_a_backfill_in_memory(tmp_path):
+    chance = np.random.default_rng(3)
+    people = objects(f"person-{i}" for i in range(40_000))
+    n = 100_000
+    known = np.sort(chance.integers(0, 5 * MINUTE, n))
+    columns = {"at": known - chance.integers(0, SECOND, n), "known": known, "position": np.arange(n), "cents": chance.integers(0, 9, n)}
+    looks = columns | {"person": Coded(people, chance.zipf(1.2, n) % len(people))}
+    watermark = chance.integers(0, 6 * MINUTE, 30_000)
+    rows = {"person": people[chance.integers(0, len(people), len(watermark))], "watermark": watermark, "at": watermark}
+    features = [count(Look, per=Person, over="1m"), total(Look.cents, per=Person, over="1m")]
+    wanted = plan(Browse, None, features)
+    chunks = lambda: ({"Look": take(looks, slice(start, start + 20_000))} for start in range(0, n, 20_000))  # noqa: E731
+    plain = looks | {"person": np.asarray(looks["person"])}
+    in_memory = backfill(wanted, features, rows, lambda *_: plain)
+    assert in_memory[features[0].column].any()
+    for name, column in on_disk(tmp_path, wanted, features, rows, chunks, 3).items():
+        np.testing.assert_array_equal(column, in_memory[name])
 
 
 def told() -> Story:
