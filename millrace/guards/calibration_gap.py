@@ -32,6 +32,11 @@ class CalibrationGap:
         """The logarithm of the evidence."""
         return min(self._own.wealth.peak, self._beyond.wealth.peak)
 
+    @property
+    def now(self) -> float:
+        """The logarithm of what it is at present."""
+        return min(self._own.wealth.now, self._beyond.wealth.now)
+
     def see(self, treated: Array, share: Array, predicted: Array, observed: Array) -> None:
         """Take in units, in their order.
 

@@ -23,11 +23,13 @@ class Worse:
     Args:
         margin: How much lower it may be; of amounts as a part of their range.
         sign: 1 where more is better, -1 where less is.
+        within: How much lower it must be proven not to be, likewise; None asks for no proof.
     """
 
-    def __init__(self, margin: float, sign: int) -> None:
+    def __init__(self, margin: float, sign: int, within: float | None = None) -> None:
         self._once, self._means, self._range = Once(), Means(), Reference((0.01, 0.99))
         self._test = MeanDifference(margin, more=sign < 0)
+        self._proof = MeanDifference(-within, more=sign > 0) if within is not None else None
 
     def see(self, seen: Columns) -> None:
         """See `Watch`."""
@@ -43,14 +45,18 @@ class Worse:
             low, high = self._range.cuts.tolist()
             came = np.clip((came - low) / (high - low), 0.0, 1.0) if high > low else np.full(len(came), 0.5)
         kept, fair = self._once.admit(seen.get("unit"), seen["treated"], seen["share"])
-        self._test.see(seen["treated"][kept], fair, came[kept])
+        for test in (self._test, self._proof):
+            if test is not None:
+                test.see(seen["treated"][kept], fair, came[kept])
 
     def findings(self) -> list[Finding]:
         """See `Watch`."""
         champion, canary = self._means.champion, self._means.canary
         figures = ["none yet" if one is None else f"{one:.4f}" for one in (canary, champion)]
         said = f"the outcome's mean is {figures[0]}, the champion's {figures[1]}"
-        return [Finding(guard="reward", champion=champion, canary=canary, evidence=self._test.wealth.peak, part=1.0, said=said)]
+        held = {"evidence": self._test.wealth.peak, "now": self._test.wealth.now}
+        proof = self._proof.wealth.peak if self._proof is not None else None
+        return [Finding(guard="reward", champion=champion, canary=canary, **held, proof=proof, part=1.0, said=said)]
 
 
 class Strays:
@@ -79,7 +85,7 @@ class Strays:
         figures = ["none" if one is None else f"{one:.2f}" for one in (canary, champion)]
         said = f"it predicts badly: the outcome came {figures[0]} times as often as predicted, the champion's {figures[1]} times"
         return [
-            Finding(guard=f"{way} than predicted", champion=champion, canary=canary, evidence=test.peak, part=0.5, said=said)
+            Finding(guard=f"{way} than predicted", champion=champion, canary=canary, evidence=test.peak, now=test.now, part=0.5, said=said)
             for way, test in self._tests.items()
         ]
 
@@ -134,6 +140,7 @@ class Gaps:
                     champion=means.champion,
                     canary=means.canary,
                     evidence=test.wealth.peak,
+                    now=test.wealth.now,
                     part=in_turn(position),
                     said=said,
                 )

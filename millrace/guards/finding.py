@@ -16,6 +16,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         champion: The champion's figure, None while it has none.
         canary: The canary's.
         evidence: The natural logarithm of the most that betting against "the canary is no worse" has made of 1 so far.
+        now: The logarithm of what betting holds at present; None of tests that count events, which one event more or less turns round.
+        proof: The logarithm of the evidence that the canary is within the margin that must be proven; None where none must.
         part: What part of the guardrail's budget of false alarms this test holds, in (0, 1].
         said: What is wrong with the canary if the evidence is enough, "it" being the canary.
     """
@@ -24,6 +26,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     champion: float | None
     canary: float | None
     evidence: float
+    now: float | None = None
+    proof: float | None = None
     part: float
     said: str
 

@@ -82,21 +82,27 @@ class Reward:
         of: The outcome; None is the first of the model that has the last word, where that ranks.
         worse_by: How much worse it may be, as a part of its range.
         less_is_better: Whether the outcome is a harm.
+        proven_within: How much worse, as such a part, it must be proven not to be before a step ends; None asks for no proof. Of small
+            margins the proof takes many units: with the margin halved, four times as many.
     """
 
     of: Any = None
     worse_by: float = 0.0
     less_is_better: bool = False
+    proven_within: float | None = None
     on_outcome = True
 
     def __post_init__(self) -> None:
         _is_outcome("Reward", self.of, may_be_none=True)
         if not 0 <= self.worse_by < 1:
             raise DeclarationError(f"Reward(worse_by={self.worse_by!r}): a part of the range, from 0 to below 1")
+        if self.proven_within is not None and not self.worse_by < self.proven_within < 1:
+            said = f"Reward(proven_within={self.proven_within!r}): a part of the range, below 1 and above what it may be worse by"
+            raise DeclarationError(f"{said} ({self.worse_by:g})")
 
     def watch(self) -> Watch:
         """See `Guardrail`."""
-        return Worse(self.worse_by, -1 if self.less_is_better else 1)
+        return Worse(self.worse_by, -1 if self.less_is_better else 1, self.proven_within)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ class MeanDifference:
     further than the margin" is rejected wrongly with chance a at most, at whatever moment one stops at wealth 1/a.
 
     Args:
-        margin: What difference is tolerated, in units of x.
+        margin: What difference is tolerated, in units of x; below 0 it is one that must be shown not to lie the other way, in (-1, 0).
         more: Whether a higher mean is to be found; else a lower one.
 
     Source: Waudby-Smith & Ramdas (2024), Estimating Means of Bounded Random Variables by Betting; with the weights of the assignment as in

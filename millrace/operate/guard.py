@@ -9,14 +9,18 @@ import msgspec
 import numpy as np
 
 from millrace.experiments.budget import bar
+from millrace.guards.finding import Finding
 from millrace.guards.guardrails import Guardrail
 from millrace.types import Columns
 
 _LEAST = 200
-_LEAST_UNITS = 10
-"""How many rows, by how many units, each side must have for a canary that looks as good to go on: of fewer it is not known."""
-_SUSPECT = math.log(20)
-"""Evidence that keeps a canary where it is though it proves nothing: one that is no worse ever comes so far by a test in 5 % at most."""
+"""How many rows each side must have for a canary that looks as good to go on, whatever number of units is asked for."""
+_SUSPECT = 20.0
+"""Odds that keep a canary where it is though they prove nothing: one that is no worse ever comes so far by a test in 5 % at most."""
+_UNEASY = 1.5
+"""So do these, as long as a test of outcomes stands at them (times its part): one that is no worse does at one moment in twenty."""
+_MOST = 700.0
+"""The largest logarithm of odds that is written as a number."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +32,10 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
         canary: The canary's.
         evidence: The most that betting against "the canary is no worse" has made of 1 so far; its natural logarithm.
         bar: What evidence takes the canary back, likewise.
+        odds: The evidence as odds against "the canary is no worse", 1 at the beginning.
+        odds_needed: The odds that take the canary back.
+        odds_now: The odds at present, where `odds` are the highest so far; null of tests that count events.
+        odds_proven: The odds against "the canary is worse by more than the margin that must be proven"; null where none must.
         said: What is wrong, if it reaches the bar.
     """
 
@@ -36,6 +44,10 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     canary: float | None
     evidence: float
     bar: float
+    odds: float = 1.0
+    odds_needed: float = 1.0
+    odds_now: float | None = None
+    odds_proven: float | None = None
     said: str
 
     @property
@@ -55,7 +67,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         tests: Every test as it stands.
         healthy: Whether it may stay.
         founded: Whether enough was seen in this step for it to go on.
-        suspect: Whether it looks worse somewhere, though that is not proven: it stays where it is until it is, or its time is over.
+        suspect: Whether it looks worse somewhere, though that is not proven: it stays where it is while it does, or until its time is over.
+        shown: Whether all that must be proven before it goes on is: that it is within margins, where a guardrail names one.
         reason: Why, in a sentence.
     """
 
@@ -67,6 +80,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     healthy: bool
     founded: bool
     suspect: bool = False
+    shown: bool = True
     reason: str
 
 
@@ -81,19 +95,21 @@ class Judge:
         guards: What is watched.
         alarm: The chance of a false alarm, for the whole rollout.
         step: When its present step began, microseconds: what was decided since then founds a verdict.
+        least: How many units each side must have for a verdict to be founded; with an outcome that is known, where one is watched.
     """
 
-    def __init__(self, guards: Sequence[Guardrail], alarm: float, step: int) -> None:
+    def __init__(self, guards: Sequence[Guardrail], alarm: float, step: int, least: int = 10) -> None:
         self._alarm = alarm
         self._watches = [(guard, guard.watch()) for guard in guards]
         self._decisions = [0, 0]
         self._until = 0
-        self._step, self._enough, self._known = step, _Enough(), _Enough()
+        self._least = least
+        self._step, self._enough, self._known = step, _Enough(least), _Enough(least)
 
     def begin(self, step: int) -> None:
         """Begin another step, if it is another: evidence stays, and what founds a verdict is counted anew."""
         if step != self._step:
-            self._step, self._enough, self._known = step, _Enough(), _Enough()
+            self._step, self._enough, self._known = step, _Enough(self._least), _Enough(self._least)
 
     def see(self, seen: Columns) -> None:
         """Take in decisions, in the order in which they were logged.
@@ -127,29 +143,31 @@ class Judge:
 
     def verdict(self) -> Verdict:
         """Return the verdict on all that was seen."""
-        tests = self._tests()
+        found = [one for _, watch in self._watches for one in watch.findings()]
+        tests = [self._judged(one) for one in found]
         worse = [one for one in tests if one.is_worse]
         healthy, founded = not worse, bool(worse) or (self._enough.both and (self._known.both or not self._on_outcomes))
+        shown = all(one.proof is None or one.proof >= -math.log(self._alarm) for one in found)
         reason = max(worse, key=_excess).said if worse else self._still(tests)
         champion, canary = self._decisions
-        suspect = any(one.evidence >= _SUSPECT for one in tests)
         seen = {"until": self._until, "canary": canary, "champion": champion, "alarm": self._alarm}
-        return Verdict(tests=tests, healthy=healthy, founded=founded, suspect=suspect, reason=reason, **seen)
+        suspect = any(map(_is_suspect, found))
+        return Verdict(tests=tests, healthy=healthy, founded=founded, suspect=suspect, shown=shown, reason=reason, **seen)
 
-    def _tests(self) -> list[Judged]:
-        parts = len(self._watches)
-        return [
-            Judged(
-                guard=one.guard,
-                champion=one.champion,
-                canary=one.canary,
-                evidence=one.evidence,
-                bar=bar(self._alarm, one.part / parts),
-                said=one.said,
-            )
-            for _, watch in self._watches
-            for one in watch.findings()
-        ]
+    def _judged(self, one: Finding) -> Judged:
+        needed = bar(self._alarm, one.part / len(self._watches))
+        return Judged(
+            guard=one.guard,
+            champion=one.champion,
+            canary=one.canary,
+            evidence=one.evidence,
+            bar=needed,
+            odds=_number(one.evidence),
+            odds_needed=_number(needed),
+            odds_now=_number(one.now) if one.now is not None else None,
+            odds_proven=_number(one.proof) if one.proof is not None else None,
+            said=one.said,
+        )
 
     @property
     def _on_outcomes(self) -> bool:
@@ -166,7 +184,17 @@ class Judge:
             return "it answers and acts as the champion does"
         most = max(tests, key=_excess)
         proof = f"no harm is proven, by evidence of {odds(most.evidence)} where {odds(most.bar)} is needed"
+        if reward.odds_proven is not None:
+            proof += f"; that it is within its margin, by {odds(math.log(reward.odds_proven))} where {odds(-math.log(self._alarm))} is"
         return f"the outcome's mean is {reward.canary:.4f}, the champion's {reward.champion:.4f}; {proof}"
+
+
+def _is_suspect(one: Finding) -> bool:
+    return one.evidence >= math.log(_SUSPECT) or (one.now is not None and one.now >= math.log(_UNEASY / one.part))
+
+
+def _number(evidence: float) -> float:
+    return math.exp(min(evidence, _MOST))
 
 
 def _excess(test: Judged) -> float:
@@ -174,9 +202,10 @@ def _excess(test: Judged) -> float:
 
 
 class _Enough:
-    """Whether both sides have decided enough rows, by enough units, to be told apart."""
+    """Whether both sides have decided enough rows, by so many units at least, to be told apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: int) -> None:
+        self._least = least
         self._rows = [0, 0]
         self._units: tuple[set[str], set[str]] = (set(), set())
 
@@ -184,7 +213,7 @@ class _Enough:
         for side in (0, 1):
             mine = np.flatnonzero(mask & (seen["treated"] == bool(side)))
             self._rows[side] += int(seen["rows"][mine].sum())
-            if len(self._units[side]) < _LEAST_UNITS:
+            if len(self._units[side]) < self._least:
                 self._units[side].update(seen["unit"][mine].tolist())
 
     @property
@@ -193,7 +222,7 @@ class _Enough:
 
     @property
     def both(self) -> bool:
-        return min(self._rows) >= _LEAST and min(map(len, self._units)) >= _LEAST_UNITS
+        return min(self._rows) >= _LEAST and min(map(len, self._units)) >= self._least
 
 
 def odds(evidence: float) -> str:

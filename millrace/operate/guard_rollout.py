@@ -42,7 +42,8 @@ class Watching:
 
     def __init__(self, loaded: Loaded, home: Home, began: int, step: int) -> None:
         guards, outcomes = watched_for(loaded)
-        self._judge = Judge(guards, rollout(loaded).alarm, step)
+        plan = rollout(loaded)
+        self._judge = Judge(guards, plan.alarm, step, plan.least)
         self._decided = Decided(loaded, home.log, began, rollout_unit(loaded).name)
         self._came = [(of, Came(loaded, home.log, outcome, began)) for outcome, of in outcomes]
 
@@ -116,10 +117,12 @@ class Rollouts:
             return []
         verdict, run = self._look(now, seen, under_way)
         plan = rollout(self._loaded)
-        due = now - under_way.started >= micros(plan.watch)
+        watches = (now - under_way.started) / micros(plan.watch)
         if not verdict.healthy:
             said = self._back(now, seen, under_way, verdict)
-        elif not due or ((verdict.suspect or not verdict.founded) and now - under_way.started < _PATIENCE * micros(plan.watch)):
+        elif watches < 1 or ((verdict.suspect or not verdict.founded) and watches < _PATIENCE) or not verdict.shown:
+            if watches >= _PATIENCE:
+                self._ask(run, now, under_way, verdict)
             self._note(run, now, verdict)
             return []
         else:
@@ -161,17 +164,26 @@ class Rollouts:
     def _forward(self, now: int, seen: Standing, plan: Canary, under_way: Rollout, verdict: Verdict) -> str:
         """Send a release on to the next step, or to everyone; where nobody could judge it, only the gate has, and that is said."""
         reason = verdict.reason if verdict.founded else f"on the gate's word alone, {verdict.reason}"
+        if verdict.suspect:
+            reason = f"though it looked worse to the end, {reason}"
         change = Change(at=now, who="guard", why=reason)
         releases, step = self._home.releases, under_way.step + 1
         if step >= len(plan.steps) - 1:
             releases.promote(seen, under_way.release, change)
             said = f"{under_way.release} serves everyone: {reason}"
         else:
-            releases.roll_out(seen, Rollout(release=under_way.release, step=step, share=plan.steps[step], started=now), change)
-            said = f"{under_way.release} goes on to {plan.steps[step]:.0%}: {reason}"
-        if not verdict.founded:
+            releases.roll_out(seen, Rollout(release=under_way.release, step=step, share=plan.shares[step], started=now), change)
+            said = f"{under_way.release} goes on to {plan.steps[step]}: {reason}"
+        if verdict.suspect or not verdict.founded:
             self._alert(now, said, "warning")
         return said
+
+    def _ask(self, run: Run, now: int, under_way: Rollout, verdict: Verdict) -> None:
+        """Tell people, once a step, that what must be proven is not in all that time: they may wait on, or decide."""
+        if run.status == "running" and run.data.get("asked") != under_way.step:
+            self._home.journal.note(run, {"asked": under_way.step})
+            said = f"{under_way.release} stays at {under_way.share:.0%}, as it is not proven to be within its margin: {verdict.reason}"
+            self._alert(now, f"{said}; it waits on, unless somebody promotes or withdraws it", "warning")
 
     def _note(self, run: Run, now: int, verdict: Verdict) -> None:
         """Write down a verdict, if there is news and the last was written a while ago."""

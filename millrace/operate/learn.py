@@ -83,7 +83,15 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def learn(
-    bench: Bench, history: History, now: int, seed: int, why: str, progress: Progress = lambda _: None, *, at: int | None = None
+    bench: Bench,
+    history: History,
+    now: int,
+    seed: int,
+    why: str,
+    progress: Progress = lambda _: None,
+    *,
+    at: int | None = None,
+    who: str = "operate",
 ) -> tuple[Release | None, list[Lesson]]:
     """Train every model of a system, gate each against its champion, and make a release of those that passed.
 
@@ -97,6 +105,7 @@ def learn(
         why: The reason, for the record.
         progress: Told what is being done.
         at: When this is done, for the record, microseconds; at the horizon if not given.
+        who: Who does this, for the record.
 
     Returns:
         The release, None when no model passed; and a lesson per model.
@@ -120,7 +129,7 @@ def learn(
     if not any(lesson.passed for lesson in lessons):
         return None, lessons
     kept = dict(bench.home.releases.get(standing.champion).thresholds) if standing.champion else {}
-    change = Change(at=at, who="operate", why=why)
+    change = Change(at=at, who=who, why=why)
     release = bench.home.releases.create(loaded.name, serving, loaded.hash, {**kept, **thresholds}, change)
     return release, lessons
 

@@ -160,7 +160,7 @@ class Operator:
             said = f"{release.id} serves"
         else:
             canary(self.engine.loaded, releases, seen, release.id, Change(at=now, who="operate", why="it passed the gate"))
-            said = f"{release.id} begins with {plan.steps[0]:.0%}"
+            said = f"{release.id} begins with {plan.steps[0]}"
         self.engine.reload()
         return [said]
 

@@ -31,7 +31,7 @@ def columns_of(path: Path, loaded: Loaded) -> tuple[list[str], list[str]]:
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
-        raise BadInput(f"{path} cannot be read as Parquet: {error}", field="input") from None
+        raise BadInput(f"{path} cannot be read as Parquet, which is all that is read here: {error}", field="input") from None
     fields = field_names(loaded.system.request)
     known = [name for name in schema.names if name in fields]
     if not known:
@@ -57,7 +57,7 @@ def requests_in(path: Path, loaded: Loaded, begun: int, at_once: int) -> Iterato
         at_once: How many to yield at a time; the last may be fewer.
 
     Raises:
-        BadInput: A value is missing, of the wrong type, or says to take less than 1: the message names row and field.
+        BadInput: A value is missing, of the wrong type, or says to take less than 1: the message names row, counted from 1, and field.
     """
     wanted, _ = columns_of(path, loaded)
     kinds = {name: Field(loaded.system.request, name).kind for name in wanted}
@@ -81,7 +81,7 @@ def _request(loaded: Loaded, kinds: Mapping[str, str], row: Mapping[str, Any], n
     given["id"] = given.get("id") or f"{begun:x}-{number}"
     if isinstance(given.get("at"), int):
         given["at"] = moment(given["at"])
-    return asked(loaded, given, begun, f"row {number}: ")
+    return asked(loaded, given, begun, f"row {number + 1}: ")
 
 
 def schema() -> pa.Schema:

@@ -211,15 +211,25 @@ class Canary:
         guards: What it is watched for, such as `[Misses(), Latency(0.99), Reward()]`; None is what anything can be watched for: misses,
             latency, the first outcome of a ranking, the shares of actions.
         alarm: The chance that a release no worse than the champion is taken back at all, over all guards and the whole rollout.
+        least: How many units of either side a step must have heard of before the next: whose outcome is known, where one is watched.
     """
 
-    steps: tuple[float, ...]
+    steps: tuple[str, ...]
     watch: str
     unit: Any
     guards: tuple[Any, ...] | None
     alarm: float
+    least: int
 
-    def __init__(self, *steps: str, watch: str = "1h", unit: Any = None, guards: Sequence[Any] | None = None, alarm: float = 0.01) -> None:
+    def __init__(
+        self,
+        *steps: str,
+        watch: str = "1h",
+        unit: Any = None,
+        guards: Sequence[Any] | None = None,
+        alarm: float = 0.01,
+        least: int = 10,
+    ) -> None:
         shares = tuple(_share(step) for step in steps)
         if not shares or list(shares) != sorted(set(shares)) or shares[-1] != 1.0:
             raise DeclarationError(f'Canary{steps}: the shares must rise to "100%", such as Canary("1%", "10%", "100%")')
@@ -229,9 +239,16 @@ class Canary:
                 raise DeclarationError(f"Canary(guards=[{brief(one)}]): not a guardrail; use Misses(), Latency(0.99), Reward() or another")
         if not 0 < alarm < 1:
             raise DeclarationError(f"Canary(alarm={alarm!r}): the chance of a false alarm lies between 0 and 1, such as 0.01")
-        kept = {"guards": tuple(guards) if guards is not None else None, "alarm": float(alarm)}
-        for name, value in {"steps": shares, "watch": watch, "unit": unit, **kept}.items():
+        if least < 2:
+            raise DeclarationError(f"Canary(least={least!r}): how many units each side must have heard of, 2 or more, such as 100")
+        kept = {"guards": tuple(guards) if guards is not None else None, "alarm": float(alarm), "least": int(least)}
+        for name, value in {"steps": steps, "watch": watch, "unit": unit, **kept}.items():
             object.__setattr__(self, name, value)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The steps as fractions, in (0, 1]."""
+        return tuple(map(_share, self.steps))
 
     @staticmethod
     def wrap(policy: Policy, release: Mapping[Any, Any], named: str, share: float, unit: Field) -> Policy:

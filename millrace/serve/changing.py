@@ -45,7 +45,7 @@ def canary(loaded: Loaded, releases: Releases, seen: Standing, release: str, cha
         raise Conflict(f"{loaded.name} declares no step before everybody: {declare}, or promote {release}")
     if seen.candidate == release:
         raise Conflict(f"{release} is beside {seen.champion} already ({seen.action} by {seen.who}): withdraw it, then begin anew")
-    return _sent_out(releases, seen, Rollout(release=release, step=0, share=plan.steps[0], started=change.at), change)
+    return _sent_out(releases, seen, Rollout(release=release, step=0, share=plan.shares[0], started=change.at), change)
 
 
 def shadow(loaded: Loaded, releases: Releases, seen: Standing, release: str, change: Change, share: float, within: str) -> Standing:

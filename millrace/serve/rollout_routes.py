@@ -64,7 +64,9 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
         standing: Champion, rollout, and who brought it there when and why; a change wants its `revision` as `seen`.
         halt: The halt that the system is under; null where it is under none.
         releases: The latest releases, oldest first: what can be promoted.
-        verdict: What the guard wrote down last about the rollout under way; null before that, and where none is.
+        verdict: What the guard wrote down last about the rollout under way; null before that, and where none is. Each of its `tests` tells
+            `odds`, the evidence against "no worse" as `millrace status` shows it, and the `odds_needed` to take the canary back;
+            `evidence` and `bar` are the natural logarithms of these.
         owed: What could not be written down yet; "" when all is.
     """
 

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from millrace.errors import DeclarationError
 from millrace.guards.guardrails import DEFAULT, ActionShares, FairnessGap, Guardrail, Latency, Miscalibration, Misses, Reward, Scores
 from millrace.models.declare import outcome
 from millrace.operate.guard import Judge, Verdict, odds
@@ -139,6 +140,77 @@ def test_canary_that_looks_worse_is_suspect_until_that_is_proven() -> None:
     assert not course[-1].healthy
     as_good = [judged(observed(1_500, seed=seed), [Reward(wanted)]).suspect for seed in range(300)]
     assert sum(as_good) <= 26, "5 % at most, and three standard errors"
+
+
+def slates(units: int, canary: float, champion: float, seed: int, share: float = 0.2) -> Columns:
+    """Return decisions of as many units, each of twenty rows, whose outcome is the part of them that was taken; units differ."""
+    g = np.random.default_rng(seed)
+    seen = dict(observed(units, seed=seed, share=share))
+    mean = np.where(seen["treated"], canary, champion)
+    seen["observed"] = g.binomial(20, g.beta(3 * mean, 3 * (1 - mean))) / 20
+    seen["rows"] = np.full(units, 20)
+    return seen
+
+
+def test_canary_whose_few_outcomes_look_worse_waits_and_one_as_good_hardly_ever() -> None:
+    """A hundred units of the canary beside four hundred: 0.17 for 0.24 is not proven yet in half of all rollouts, and seldom overlooked."""
+    worse = [judged(slates(500, 0.17, 0.24, seed), [Reward(wanted)]) for seed in range(100)]
+    assert sum(one.healthy for one in worse) > 30
+    assert sum(one.healthy and not one.suspect for one in worse) <= 30
+    as_good = [judged(slates(500, 0.24, 0.24, seed), [Reward(wanted)]).suspect for seed in range(100)]
+    assert sum(as_good) <= 12, "one in twenty, and three standard errors"
+
+
+def test_what_looked_worse_is_forgiven_once_it_no_longer_does() -> None:
+    bad, good = observed(600, reward=(0.4, 0.5)), dict(observed(6000, seed=1, reward=(0.6, 0.4)))
+    good["unit"] = objects(f"later {one}" for one in good["unit"].tolist())
+    guards = [Reward(wanted)]
+    judge = Judge(guards, 1e-9, 0)
+    judge.came(guards, take(bad, slice(0, 150)))
+    before = judge.verdict()
+    judge.came(guards, good)
+    assert (before.suspect, judge.verdict().suspect) == (True, False)
+
+
+def test_as_many_units_are_waited_for_as_are_asked_for() -> None:
+    seen, guards = slates(500, 0.24, 0.24, 0), [Reward(wanted)]
+    for least, founded in ((10, True), (90, True), (150, False)):
+        judge = Judge(guards, 0.01, 0, least)
+        judge.see(seen)
+        judge.came(guards, seen)
+        assert judge.verdict().founded == founded
+
+
+def test_margin_is_proven_for_what_is_within_it_and_not_for_what_is_beyond() -> None:
+    guard = Reward(wanted, proven_within=0.05)
+    assert not judged(slates(100, 0.24, 0.24, 0), [guard]).shown
+    assert sum(judged(slates(4000, 0.24, 0.24, seed), [guard]).shown for seed in range(20)) >= 18
+    assert sum(judged(slates(1500, 0.19, 0.24, seed), [guard]).shown for seed in range(200)) <= 6, "1 % at most, three standard errors"
+    verdict = judged(slates(4000, 0.24, 0.24, 0), [guard])
+    assert "that it is within its margin, by " in verdict.reason
+    assert judged(slates(100, 0.24, 0.24, 0), [Reward(wanted)]).shown, "nothing is asked for"
+
+
+def test_margin_of_a_harm_lies_above() -> None:
+    guard = Reward(wanted, less_is_better=True, proven_within=0.05)
+    assert judged(slates(4000, 0.17, 0.24, 0), [guard]).shown
+    assert not judged(slates(4000, 0.31, 0.24, 0), [guard]).shown
+
+
+@pytest.mark.parametrize("within", [0.0, 1.0, 0.01])
+def test_margin_that_cannot_be_proven_is_refused(within: float) -> None:
+    with pytest.raises(DeclarationError, match=r"proven_within=.*above what it may be worse by"):
+        Reward(wanted, worse_by=0.02, proven_within=within)
+
+
+def test_evidence_is_told_as_odds_too() -> None:
+    one = judged(observed(reward=(0.45, 0.5)), [Reward(wanted), Misses()]).tests[0]
+    assert (one.odds, one.odds_needed) == (pytest.approx(np.exp(one.evidence)), pytest.approx(200))
+    assert one.odds_now is not None
+    assert one.odds >= one.odds_now > 0
+    (misses,) = judged(observed(100_000, missed=(1.0, 0.0)), [Misses()]).tests
+    assert misses.odds_now is None
+    assert msgspec.json.decode(msgspec.json.encode(misses))["odds"] > 1e300, "a number however sure it is"
 
 
 @pytest.mark.parametrize(

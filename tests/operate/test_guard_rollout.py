@@ -96,6 +96,38 @@ def test_rollout_that_somebody_else_ends_is_closed_in_the_journal(tmp_path: Path
         assert (run.status, run.message) == ("done", "withdraw by somebody: enough of it")
 
 
+# ---- what must be there before the next step
+
+
+def test_step_that_must_prove_a_margin_stays_until_it_has_and_people_are_told_once(tmp_path: Path) -> None:
+    rollout = Canary("40%", "100%", watch="10m", guards=[Reward(wanted, proven_within=0.01)])
+    with living(tmp_path, stall(rollout=rollout)) as life:
+        life.until(7)
+        standing = life.engine.standing
+        assert (standing.rollout is not None, verdict(life).shown) == (True, False)
+        (alert,) = life.engine.home.journal.alerts("stall", monitor="guard")
+        assert f"{standing.candidate} stays at 40%, as it is not proven to be within its margin: the outcome's mean is" in alert.message
+        assert alert.message.endswith("it waits on, unless somebody promotes or withdraws it")
+
+
+def test_step_that_has_proven_its_margin_goes_on(tmp_path: Path) -> None:
+    rollout = Canary("40%", "100%", watch="10m", guards=[Reward(wanted, proven_within=0.6)])
+    with living(tmp_path, stall(rollout=rollout), Street(glances=80)) as life:
+        life.until(6)
+        said = next(one for _, one in life.done if "serves everyone" in one)
+        assert "that it is within its margin, by " in said
+        assert life.engine.home.journal.alerts("stall", monitor="guard") == []
+
+
+def test_step_that_hears_of_too_few_units_waits_six_times_as_long_and_people_are_told(tmp_path: Path) -> None:
+    with living(tmp_path, stall(rollout=Canary("40%", "100%", watch="20m", least=50))) as life:
+        life.until(7)
+        begun, ended = (next(at for at, one in life.done if said in one) for said in ("begins with 40%", "serves everyone"))
+        assert 110 * MINUTE <= ended - begun <= 130 * MINUTE
+        (alert,) = life.engine.home.journal.alerts("stall", monitor="guard")
+        assert "on the gate's word alone" in alert.message
+
+
 # ---- what is read
 
 

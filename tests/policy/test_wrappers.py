@@ -167,8 +167,14 @@ def test_canary_that_fails_is_answered_by_the_champion_and_that_is_a_miss_of_the
         ({"guards": ["misses"]}, "not a guardrail; use Misses()"),
         ({"alarm": 0.0}, "the chance of a false alarm lies between 0 and 1"),
         ({"alarm": 1.0}, "the chance of a false alarm lies between 0 and 1"),
+        ({"least": 1}, "Canary(least=1): how many units each side must have heard of, 2 or more, such as 100"),
     ],
 )
 def test_canary_that_cannot_be_guarded_so_is_refused(settings: Any, said: str) -> None:
     with pytest.raises(DeclarationError, match=re.escape(said)):
         Canary("10%", "100%", **settings)
+
+
+def test_steps_of_a_canary_are_as_declared_and_its_shares_fractions() -> None:
+    canary = Canary("0.5%", "25%", "100%")
+    assert (canary.steps, canary.shares) == (("0.5%", "25%", "100%"), (0.005, 0.25, 1.0))

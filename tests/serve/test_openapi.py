@@ -73,6 +73,11 @@ def test_document_has_what_openapi_demands(document):
     assert len(set(names)) == len(names)
 
 
+def test_document_says_in_which_unit_evidence_is_told(document):
+    [said] = [one["description"] for name, one in document["components"]["schemas"].items() if name.endswith("RolloutState")]
+    assert "`evidence` and `bar` are the natural logarithms of these" in " ".join(said.split())
+
+
 def test_document_describes_what_is_sent_and_answered(tmp_path):
     with served(RANK, tmp_path) as (client, _):
         document = client.get("/openapi.json").json()
