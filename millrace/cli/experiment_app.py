@@ -72,6 +72,31 @@ def status(
 
 
 @app.command()
+def natural(
+    file: Annotated[Path, typer.Argument(help="A .csv or .parquet file, a row per unit and period.", exists=True, dir_okay=False)],
+    outcome: Annotated[str, typer.Option(metavar="COLUMN", help="What was measured.")],
+    period: Annotated[str, typer.Option(metavar="COLUMN", help="When: numbers, ISO dates, or text that sorts as time goes.")],
+    since: Annotated[str, typer.Option(metavar="PERIOD", help="The first period after the change.")],
+    unit: Annotated[str, typer.Option(metavar="COLUMN", help="Whose the row is; without it the file is one series.")] = "",
+    treated: Annotated[list[str], typer.Option(metavar="UNIT", help="A unit that the change came to; may be repeated.")] = [],  # noqa: B006
+    cluster: Annotated[str, typer.Option(metavar="COLUMN", help="What was treated together, such as a region; else each unit.")] = "",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="series (one series and its own past), synthetic (one unit and a mixture of others) or differences (how much more the"
+            " treated changed than the others); else the one that fits what is given."
+        ),
+    ] = "",
+    page: Annotated[Path | None, typer.Option(help="Write a page with plots: an HTML file.", dir_okay=False)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Read a change that nobody drew by lot, from a file of yours: interrupted series, difference in differences, synthetic control."""
+    from millrace.cli.natural import natural as work
+
+    work(file, {"outcome": outcome, "period": period, "unit": unit, "cluster": cluster}, since, treated, method, page, json=json)
+
+
+@app.command()
 def stop(
     system: System,
     why: Annotated[str, typer.Option(help="What is concluded, for the audit.")],

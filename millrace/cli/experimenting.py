@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from millrace.cli.acting import by_hand
 from millrace.cli.as_json import in_json
 from millrace.cli.experiment_told import closer_table, headline, in_full, scorecard, side_table, told
 from millrace.cli.opening import Desk, reading
 from millrace.cli.printing import console, number, table
-from millrace.errors import BadInput, NotFound
+from millrace.errors import BadInput, NotFound, Unavailable
 from millrace.experiments.meetings_compared import SideFound
 from millrace.experiments.other_side_told import told as side_told
 from millrace.operate.by_rule import check_rule
@@ -23,13 +24,11 @@ from millrace.operate.reading_out import RULES, Reader, Reading
 from millrace.policy.interleave import Interleave
 from millrace.policy.wrappers import Experiment
 from millrace.serve.clock import wall
-from millrace.stores.audit import Change
 from millrace.stores.experiments import Course, Registered
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_WHO = "command line"
 _WEEKS = (1, 2, 3, 4, 6, 8, 13, 26)
 """For how many weeks a plan is shown."""
 
@@ -90,7 +89,7 @@ def start(
                 effect=wanted,
                 power=power,
             ),
-            Change(wall(), _WHO, why),
+            by_hand(why),
         )
     console().print(f"{named} is on record: it ends after {number(course.plan.planned)} units, looks {_RULES[rule]}")
 
@@ -131,7 +130,10 @@ def status(
         else:
             _print(named, seen, course, full=full)
         if course is not None and course.ended is None:
-            _noted(desk, named, course, seen)
+            try:
+                _noted(desk, named, course, seen)
+            except Unavailable as error:
+                console(to_errors=True).print(f"this look is not on record: {error}", style="yellow")
         if page is not None:
             from millrace.cli.experiment_page import experiment_page
 
@@ -175,7 +177,7 @@ def stop(system: str, folder: Path, name: str, why: str, keep: str) -> None:
             verdict = {one.arm: {"decision": one.decision, "said": one.text} for one in seen.verdicts}
         except NotFound as nothing:
             seen, verdict = None, {"": {"decision": "unread", "said": str(nothing)}}
-        desk.home.experiments.stop(desk.loaded.name, named, verdict, Change(wall(), _WHO, why), keep)
+        desk.home.experiments.stop(desk.loaded.name, named, verdict, by_hand(why), keep)
     out = console()
     for one in seen.verdicts if seen is not None else ():
         out.print(one.text)
@@ -239,4 +241,4 @@ def _noted(desk: Desk, name: str, course: Course, seen: Reading) -> None:
         decided = {one.arm: one.decision for one in seen.verdicts}
         units = dict(seen.found.shares.units) if seen.found.shares is not None else {}
         found = {"looks": looks, "decided": decided, "units": units}
-        desk.home.experiments.look(desk.loaded.name, name, found, Change(wall(), _WHO, "looked"))
+        desk.home.experiments.look(desk.loaded.name, name, found, by_hand("looked"))

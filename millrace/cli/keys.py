@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from pathlib import Path
 
+from millrace.cli.acting import by_hand
 from millrace.cli.printing import console, table, when
 from millrace.errors import BadInput, DeclarationError
 from millrace.serve.access import fresh_key
 from millrace.serve.clock import wall
 from millrace.serve.home import systems_in
 from millrace.stores.api_keys import ApiKey, ApiKeys
-from millrace.stores.audit import Change
 from millrace.stores.database import open_database
 from millrace.types import SECOND, micros
 
@@ -38,7 +37,7 @@ def add(folder: Path, name: str, role: str, systems: Sequence[str], rate: float 
     key = fresh_key()
     with open_database(folder) as database:
         _check_systems(folder, systems, systems_in(folder, database))
-        ApiKeys(database).add(name, key, role, _change(now, why), systems=systems, rate=rate, expires=until)
+        ApiKeys(database).add(name, key, role, by_hand(why), systems=systems, rate=rate, expires=until)
     console(to_errors=True).print(f"{name} may, as {role}; a running server knows within seconds. The key is shown only now:")
     print(key)
 
@@ -57,7 +56,7 @@ def revoke(folder: Path, name: str, why: str) -> None:
         NotFound: There is no such key.
     """
     with open_database(folder) as database:
-        ApiKeys(database).revoke(name, _change(wall(), why))
+        ApiKeys(database).revoke(name, by_hand(why))
     console().print(f"{name} may no longer; running servers know within seconds")
 
 
@@ -80,17 +79,6 @@ def _state(key: ApiKey, now: int) -> str:
     if key.revoked is not None:
         return f"revoked {when(key.revoked)}"
     return "good" if key.is_good(now) else "expired"
-
-
-def _change(now: int, why: str) -> Change:
-    return Change(now, _who(), why)
-
-
-def _who() -> str:
-    try:
-        return f"{getpass.getuser()}, by command line"
-    except (KeyError, OSError):  # an account without a name, as in some containers
-        return "command line"
 
 
 def _length(said: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from millrace.cli.acting import by_hand, person
 from millrace.cli.opening import Desk, reading
 from millrace.cli.printing import console, number, progress, table
 from millrace.errors import NotFound, TrainingError
@@ -11,11 +12,8 @@ from millrace.operate.learn import Lesson, learn
 from millrace.serve.changing import go_back
 from millrace.serve.clock import wall
 from millrace.serve.release import rollout
-from millrace.stores.audit import Change
 from millrace.stores.release import Release
 from millrace.types import moment
-
-_WHO = "command line"
 
 
 def train(system: str, folder: Path, *, promote: bool, seed: int) -> None:
@@ -70,7 +68,7 @@ def _learned(desk: Desk, seed: int) -> tuple[Release | None, list[Lesson]]:
     """Train as of the last record of the log, and write the run into the journal, as the operator does."""
     now, journal = wall(), desk.home.journal
     horizon = desk.home.log.last_known + 1
-    run = journal.start(desk.loaded.name, "train", moment(now).isoformat(), now, {"why": _WHO})
+    run = journal.start(desk.loaded.name, "train", moment(now).isoformat(), now, {"why": person()})
     try:
         with progress() as shown:
             task = shown.add_task("reading the log", total=len(desk.loaded.models), said="")
@@ -79,7 +77,7 @@ def _learned(desk: Desk, seed: int) -> tuple[Release | None, list[Lesson]]:
             def tell(said: str) -> None:
                 shown.update(task, description=said, completed=next(begun))
 
-            release, lessons = learn(desk, desk.history, horizon, seed, _WHO, tell, at=now)
+            release, lessons = learn(desk, desk.history, horizon, seed, "trained by hand", tell, at=now, who=person())
     except BaseException as error:
         journal.finish(run, wall(), "failed", f"{type(error).__name__}: {error}")
         raise
@@ -113,7 +111,7 @@ def promote(system: str, release: str, folder: Path, why: str) -> None:
 
 
 def _promote(desk: Desk, release: str, why: str) -> None:
-    standing = desk.home.releases.promote(desk.standing, release, Change(wall(), _WHO, why))
+    standing = desk.home.releases.promote(desk.standing, release, by_hand(why))
     console().print(f"{standing.champion} serves")
 
 
@@ -127,6 +125,6 @@ def rollback(system: str, folder: Path, why: str) -> None:
     """
     with reading(system, folder) as desk:
         seen = desk.standing
-        standing = go_back(desk.home.releases, seen, Change(wall(), _WHO, why))
+        standing = go_back(desk.home.releases, seen, by_hand(why))
         left = seen.champion if standing.champion != seen.champion else seen.candidate
         console().print(f"{standing.champion} serves again, {left} no longer")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from millrace.cli.beliefs import beliefs
 from millrace.cli.models_end import ending
 from millrace.cli.opening import Desk, reading
 from millrace.cli.printing import console, number, table, when
@@ -34,7 +35,7 @@ def status(system: str, folder: Path) -> None:
         out.print(f"{desk.loaded.name}: {serving(desk, standing)}\n", style="bold")
         for line in halted(desk):
             out.print(f"{line}\n", style="bold red")
-        for part in (_log(desk), _releases(desk, standing), latest(desk), _trainings(desk), _alerts(desk), _changes(desk)):
+        for part in (_log(desk), _releases(desk, standing), latest(desk), *beliefs(desk), _trainings(desk), _alerts(desk), _changes(desk)):
             if part is not None:
                 out.print(part)
                 out.print()

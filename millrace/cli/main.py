@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from millrace.about import VERSION
-from millrace.cli.arguments import HOME, Release, System, Where, Why
+from millrace.cli.arguments import HOME, Release, System, Where, Why, Yes
 from millrace.cli.demonstrating import demo
 from millrace.cli.experiment_app import app as experiment
 from millrace.cli.keys_app import app as keys
@@ -173,7 +173,7 @@ def serve(
 def score(
     system: System,
     input: Annotated[Path, typer.Option(help="A Parquet file of requests, a column for each field.", exists=True, dir_okay=False)],
-    output: Annotated[Path, typer.Option(help="The Parquet file of decisions to write.", dir_okay=False)],
+    output: Annotated[Path, typer.Option(help="The file of decisions to write: Parquet, named .parquet.", dir_okay=False)],
     log: Annotated[bool, typer.Option("--log", help="Log the decisions too, to learn from them; no server may run meanwhile.")] = False,
     batch: Annotated[int, typer.Option(help="How many requests are decided together.", min=1)] = 256,
     home: Where = HOME,
@@ -313,7 +313,7 @@ app.add_typer(models, name="models", rich_help_panel=LOOK)
 def forget(
     system: System,
     who: Annotated[str, typer.Argument(help="The entity class and the id: Viewer:v17. Without it, finish what was interrupted.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     check: Annotated[bool, typer.Option("--check", help="Only check the tombstones and print them.")] = False,
     online: Annotated[
         str, typer.Option(help="The Redis that the view was published to, with its password if it has one.", envvar="MILLRACE_ONLINE")

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from millrace.cli.acting import by_hand
 from millrace.cli.opening import Desk, reading
 from millrace.cli.printing import console, number, when
 from millrace.errors import BadInput, Conflict
 from millrace.serve.clock import wall
-from millrace.stores.audit import Change
 from millrace.stores.endings import Endings
 from millrace.stores.versions import SUNSET
 from millrace.types import instant
-
-_WHO = "command line"
 
 
 def retire(system: str, version: str, sunset: str, why: str, folder: Path) -> None:
@@ -28,7 +26,7 @@ def retire(system: str, version: str, sunset: str, why: str, folder: Path) -> No
     """
     until = _instant(sunset)
     with reading(system, folder) as desk:
-        Endings(desk.home.database, desk.home.folder).announce(version, until, Change(wall(), _WHO, why))
+        Endings(desk.home.database, desk.home.folder).announce(version, until, by_hand(why))
         console().print(f"{version} is promised until {when(until)}; after that: millrace models delete {system} {version}")
 
 
@@ -43,7 +41,7 @@ def readmit(system: str, version: str, why: str, folder: Path) -> None:
         stage = desk.home.registry.get(version).stage
         if stage != "rejected":
             raise Conflict(f"{version} is {stage}, not rejected: there is nothing to make good")
-        desk.home.registry.stage(version, "candidate", Change(wall(), _WHO, why))
+        desk.home.registry.stage(version, "candidate", by_hand(why))
         held = [one.id for one in desk.home.releases.of(desk.loaded.name) if version in one.versions.values()]
         console().print(f"{version} is a candidate again; its release goes out with: millrace rollout canary {system} {held[-1]}")
 
@@ -64,7 +62,7 @@ def delete(system: str, version: str, why: str, folder: Path, *, with_lineage: b
                 "make them again; wait until the log drops them (retain=), or say --force-with-lineage: its record stays, "
                 "and says on what to train it anew"
             )
-        gone = Endings(desk.home.database, desk.home.folder).delete(version, Change(wall(), _WHO, why), referring)
+        gone = Endings(desk.home.database, desk.home.folder).delete(version, by_hand(why), referring)
         console().print(f"the files of {version} are deleted; its record stays, and how it was trained ({gone.lineage.rows:,} examples)")
 
 

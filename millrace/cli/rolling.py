@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import typer
+
+from millrace.cli.acting import by_hand
 from millrace.cli.opening import Desk, reading
 from millrace.cli.printing import console, when
 from millrace.errors import BadInput
 from millrace.serve import changing
-from millrace.serve.clock import wall
-from millrace.stores.audit import Change
 from millrace.stores.standing import Standing
-
-_WHO = "command line"
 
 
 def canary(system: str, release: str, folder: Path, why: str) -> None:
@@ -24,7 +23,7 @@ def canary(system: str, release: str, folder: Path, why: str) -> None:
         Conflict: There is no champion, another candidate is under way, or the module declares no steps.
     """
     with reading(system, folder) as desk:
-        seen = changing.canary(desk.loaded, desk.home.releases, desk.standing, release, _change(why))
+        seen = changing.canary(desk.loaded, desk.home.releases, desk.standing, release, by_hand(why))
         share = seen.rollout.share if seen.rollout is not None else 0.0
         console().print(f"{release} begins with {share:.0%} beside {seen.champion}; millrace status {system} shows how it goes")
         console().print("a server that operates sends it on, or back; one with --no-operate leaves it where it is", style="dim")
@@ -39,12 +38,12 @@ def shadow(system: str, release: str, folder: Path, share: str, within: str, why
         BadInput: The share or the time is none.
     """
     with reading(system, folder) as desk:
-        seen = changing.shadow(desk.loaded, desk.home.releases, desk.standing, release, _change(why), _share(share), within)
+        seen = changing.shadow(desk.loaded, desk.home.releases, desk.standing, release, by_hand(why), _share(share), within)
         console().print(f"{release} shadows {seen.champion} on {_share(share):.0%} of the units: millrace rollout compare {system}")
 
 
-def switch(system: str, release: str, folder: Path, keep: str, why: str) -> None:
-    """Let a release answer everybody at once, the champion kept.
+def switch(system: str, release: str, folder: Path, keep: str, why: str, *, yes: bool) -> int:
+    """Let a release answer everybody at once, the champion kept, unless the answer is no; return the exit status.
 
     Raises:
         NotFound: There is no such release.
@@ -52,8 +51,20 @@ def switch(system: str, release: str, folder: Path, keep: str, why: str) -> None
         BadInput: The time is none.
     """
     with reading(system, folder) as desk:
-        seen = changing.switch(desk.home.releases, desk.standing, release, _change(why), keep)
+        seen = desk.standing
+        if not yes and not typer.confirm(_question(seen, release)):
+            return 1
+        seen = changing.switch(desk.home.releases, seen, release, by_hand(why), keep)
         console().print(f"{release} answers everybody; {seen.champion} is kept for {keep}: millrace rollback {system} returns to it")
+    return 0
+
+
+def _question(seen: Standing, release: str) -> str:
+    """Return what is asked before a release answers everybody."""
+    if seen.rollout is not None and seen.candidate == release:
+        beside = f"{release} is watched beside {seen.champion} on {seen.rollout.share:.0%} of the units"
+        return f"{beside}, which this ends unjudged. Let it answer everybody?"
+    return f"{release} would answer everybody at once, unwatched beside {seen.champion}. Go on?"
 
 
 def withdraw(system: str, folder: Path, why: str) -> None:
@@ -64,7 +75,7 @@ def withdraw(system: str, folder: Path, why: str) -> None:
     """
     with reading(system, folder) as desk:
         seen = desk.standing
-        now = desk.home.releases.withdraw(seen, _change(why))
+        now = desk.home.releases.withdraw(seen, by_hand(why))
         console().print(f"{seen.candidate} is withdrawn, {now.champion} serves alone")
 
 
@@ -75,7 +86,7 @@ def halt(system: str, folder: Path, to: str, why: str) -> None:
         NotFound: It is to go to a fallback and none is declared.
     """
     with reading(system, folder) as desk:
-        made, owed = changing.halt(desk.loaded, desk.home, to, _change(why))
+        made, owed = changing.halt(desk.loaded, desk.home, to, by_hand(why))
         who = f"the fallback of {desk.loaded.name}" if made.to == "fallback" else made.release or "what serves without a release"
         console().print(f"{desk.loaded.name} is halted: within seconds {who} answers everybody; millrace rollout resume {system} ends it")
         if owed:
@@ -89,7 +100,7 @@ def resume(system: str, folder: Path, why: str) -> None:
         Conflict: It is not halted.
     """
     with reading(system, folder) as desk:
-        _, owed = changing.resume(desk.loaded, desk.home, _change(why))
+        _, owed = changing.resume(desk.loaded, desk.home, by_hand(why))
         console().print(f"{desk.loaded.name} goes on: {serving(desk, desk.standing)}")
         if owed:
             console(to_errors=True).print(owed, style="yellow")
@@ -123,7 +134,3 @@ def _share(said: str) -> float:
         return float(said[:-1]) / 100 if said.endswith("%") else float(said)
     except ValueError:
         raise BadInput(f"{said!r} is no share: write 10%", field="share") from None
-
-
-def _change(why: str) -> Change:
-    return Change(wall(), _WHO, why)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from millrace.cli.arguments import HOME, Release, System, Where, Why
+from millrace.cli.arguments import HOME, Release, System, Where, Why, Yes
 
 app = typer.Typer(no_args_is_help=True, help="Change what serves by hand: canary, shadow, switch, withdraw, halt; and compare a shadow.")
 
@@ -53,12 +54,13 @@ def switch(
     release: Release,
     keep: Annotated[str, typer.Option(help="How long the old release is kept for an instant `millrace rollback`.")] = "1h",
     why: Why = "switched by hand",
+    yes: Yes = False,
     home: Where = HOME,
 ) -> None:
     """Let a release answer everybody at once, the old one kept beside it for a while."""
     from millrace.cli.rolling import switch as work
 
-    work(system, release, home, keep, why)
+    sys.exit(work(system, release, home, keep, why, yes=yes))
 
 
 @app.command()

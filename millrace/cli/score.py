@@ -30,12 +30,15 @@ def score(system: str, given: Path, output: Path, at_once: int, folder: Path, *,
         log: Whether to log the decisions, so that the system learns from what comes of them; then nothing else may write to the log.
 
     Raises:
-        BadInput: The file cannot be used; the message names row and field.
+        BadInput: A file cannot be used; the message names it, or row and field.
         NotFound: Nothing was ever logged.
         Conflict: The decisions are to be logged, and another process writes to the log; or they are not, and the system is halted.
         Unavailable: The disk is full; what is done stays, and the same command goes on from there.
     """
     out = console()
+    if output.suffix != ".parquet":
+        said = f"{output}: decisions are written as Parquet, under no other name"
+        raise BadInput(f"{said}: give --output {output.with_suffix('.parquet')}", field="output")
     if output.exists() and output.samefile(given):
         raise BadInput(f"{output} is the file of requests, which the decisions would replace: name another --output", field="output")
     with _opened(system, folder, log=log) as (loaded, home), progress() as shown:

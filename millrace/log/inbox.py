@@ -43,7 +43,7 @@ def connect(path: Path, write: bool) -> sqlite3.Connection:
     Raises:
         MillraceError: It was made by a later version of this library, or there is nothing in it to read.
     """
-    mode = "rwc" if write else "ro&immutable=1" if _cannot_change(path) else "ro"
+    mode = "rwc" if write else "ro&immutable=1" if cannot_change(path) else "ro"
     db = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=60)
     try:
         if write:
@@ -58,9 +58,12 @@ def connect(path: Path, write: bool) -> sqlite3.Connection:
     return db
 
 
-def _cannot_change(path: Path) -> bool:
-    """Return whether nobody can write beside a database, as to a disk that is mounted read-only: SQLite must not try to, either."""
-    is_read_only = path.exists() and os.statvfs(path).f_flag & os.ST_RDONLY
+def cannot_change(path: Path) -> bool:
+    """Return whether a database is to be read as it lies, because this process cannot put a file beside it and nobody writes to it.
+
+    So it is on a disk that is mounted read-only, and in a folder of somebody else's: SQLite would want to make its own files there.
+    """
+    is_read_only = path.exists() and (os.statvfs(path).f_flag & os.ST_RDONLY or not os.access(path.parent, os.W_OK))
     return bool(is_read_only) and not path.with_name(f"{path.name}-wal").exists()
 
 

@@ -5,13 +5,16 @@ Public: `make_engine`, `answering`.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from millrace.errors import BadInput, MissingExtra, Unavailable
+from millrace.log.inbox import cannot_change
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -55,22 +58,33 @@ def _url(where: Path | str) -> URL:
     from sqlalchemy.exc import ArgumentError
 
     if "://" not in str(where):
-        Path(where).mkdir(parents=True, exist_ok=True)
-        return URL.create("sqlite", database=str(Path(where) / FILE))
+        folder = Path(where)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / FILE).exists() or _can_write(folder):
+            return URL.create("sqlite", database=str(folder / FILE))
+        as_it_lies = {"immutable": "1"} if cannot_change(folder / FILE) else {}
+        return URL.create("sqlite", database=(folder / FILE).resolve().as_uri(), query={"mode": "ro", **as_it_lies, "uri": "true"})
     try:
         return make_url(str(where))
     except ArgumentError as error:  # what was given is not shown: it may hold a password
         raise BadInput("the database URL cannot be read: write scheme://user:password@host/name, or name a folder", field="url") from error
 
 
+def _can_write(folder: Path) -> bool:
+    return os.access(folder, os.W_OK) and not os.statvfs(folder).f_flag & os.ST_RDONLY
+
+
 def _make_strict(engine: Engine) -> None:
     """Have SQLite do what other databases do unasked: check foreign keys, let readers read while one writes, begin when told to."""
     from sqlalchemy import event
 
+    is_read_only = engine.url.query.get("mode") == "ro"
+
     @event.listens_for(engine, "connect")
     def _(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # Python's driver would begin by itself, too late for what a transaction reads first
-        _write_ahead(connection)
+        if not is_read_only:
+            _write_ahead(connection)
         for pragma in ("synchronous = full", "foreign_keys = on"):
             connection.execute(f"pragma {pragma}").close()
 
@@ -96,13 +110,19 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         connection.execute("rollback").close()
 
 
+def _shown(url: URL) -> str:
+    """Return a URL without its password, that of a file which is only read as if it were written too."""
+    path = unquote((url.database or "").removeprefix("file://"))
+    return (url.set(database=path, query={}) if url.query.get("mode") == "ro" else url).render_as_string(hide_password=True)
+
+
 @contextmanager
 def answering(engine: Engine) -> Iterator[None]:
     """Say in words of the house that a database cannot be used."""
     from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
     from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-    shown = engine.url.render_as_string(hide_password=True)
+    shown = _shown(engine.url)
     try:
         yield
     except (OperationalError, NoConnectionFree) as error:

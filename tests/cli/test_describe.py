@@ -41,6 +41,7 @@ def test_models_policy_and_operation_are_read_back(shop):
         "refine   Rules(appeal)",
         "NotWorse(auc)",
         "every 1d, on Drift",
+        "Canary(10%, 100%)",
     ):
         assert line in said, line
 

@@ -1,5 +1,6 @@
 """`millrace train`, `evaluate`, `promote`, `rollback`: what was learned and what serves."""
 
+import getpass
 import re
 
 from millrace.loading import load
@@ -30,6 +31,17 @@ def test_what_was_trained_was_made_when_the_training_began_however_old_the_log_i
     assert before < release.created == lineage.created == run.started
     assert made == [run.started]
     assert lineage.known_until == horizon < before
+
+
+def test_who_trained_by_hand_is_in_the_audit(stocked):
+    stocked.millrace("train", "shop.py")
+    home = Home(stocked.folder / ".millrace", load(str(stocked.folder / "shop.py")), read_only=True)
+    [release] = home.releases.of("shop")
+    [made] = [one for one in home.audit.entries(release.id) if one.what == "create"]
+    [promoted] = [one for one in home.audit.entries("shop") if one.what == "promote"]
+    home.close()
+    assert (made.who, made.why) == (f"{getpass.getuser()} at the command line", "trained by hand")
+    assert promoted.who == made.who
 
 
 def test_release_can_wait_to_be_promoted_by_hand(stocked):

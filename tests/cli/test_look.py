@@ -3,8 +3,11 @@
 import re
 
 import msgspec
+import numpy as np
 import pytest
 
+from millrace import BetaBelief
+from millrace.experiments.best_arm import best_arm
 from millrace.loading import load
 from millrace.serve.home import Home
 from tests.cli.shop import live
@@ -25,6 +28,31 @@ def test_status_says_what_serves_and_what_the_log_holds(lived):
     for title in ("Releases", "Trainings", "Who changed what serves"):
         assert f"\n{title} " in said.out
     assert "Alerts" not in said.out
+
+
+def test_status_says_what_is_believed_of_arms_and_whether_one_is_known_to_be_best(stocked):
+    module = stocked.folder / "shop.py"
+    text = re.sub(r"ranker = Model\(.*\)", "ranker = Model(clicked, features=[Item.id], learner=BetaBelief())", module.read_text())
+    module.write_text(text.replace("from millrace import (", "from millrace import (\n    BetaBelief,"))
+    said = stocked.millrace("train", "shop.py")
+    assert said.status == 0, said.err
+    home = Home(stocked.folder / ".millrace", load(str(module)), read_only=True)
+    [release] = home.releases.of("shop")
+    version = BetaBelief().load(home.registry.folder(release.versions["ranker"]))
+    home.close()
+    counts, won = version.counts.sum(axis=1), version.counts[:, 0]
+    names = [key[0] for key in version.segments.keys]
+    found = best_arm(counts, won)
+    told = stocked.millrace("status", "shop.py").out
+    first = names[int(np.argmax((won + 1) / (counts + 2)))]
+    assert re.search(rf"What ranker believes of its arms *\narm +outcomes +chance +give or take *\n─+ *\n{first} +\d+ ", told)
+    needed = f"is before {names[found.rival]} by evidence of {found.evidence:.1f} nats where {found.needed:.1f} are needed"
+    assert not found.is_found
+    assert f"which of the {len(names)} that were tried is best is not known yet: {names[found.arm]} {needed}" in " ".join(told.split())
+    module.write_text(module.read_text().replace("BetaBelief()", 'BetaBelief(decay="14d")'))
+    assert "believes of its arms" not in stocked.millrace("status", "shop.py").out, "the version is of another declaration"
+    assert stocked.millrace("train", "shop.py").status == 0
+    assert "it forgets, so which arm is best may change at any time" in stocked.millrace("status", "shop.py").out
 
 
 def test_status_tells_of_records_that_no_class_reads_any_more(stocked):

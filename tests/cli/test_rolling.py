@@ -9,7 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import typer
 
+from millrace.cli.acting import person
 from millrace.cli.scaffold import scaffold
 from millrace.loading import load
 from millrace.serve.home import Home
@@ -57,7 +59,7 @@ def test_shadow_is_compared_in_words_and_on_a_page(trained):
     nothing = shop.millrace("rollout", "compare", "shop.py")
     assert (nothing.status, "was asked for no decision of shop yet" in nothing.err) == (1, True)
     _backdate(shop)
-    live(shop)
+    live(shop, 280)  # into the second day
     told = said(shop, "rollout", "compare", "shop.py", "--page", "shadow.html")
     assert f"{second} beside what answered, 2026-03-01" in told
     for figure in ("rank-biased overlap", "same ranking", "same first", "overlap@3", "overlap@5"):
@@ -88,9 +90,23 @@ def test_nothing_that_shadowed_is_said(trained):
     )
 
 
+def test_switch_asks_first_and_leaves_all_as_it_is_unless_the_answer_is_yes(trained, monkeypatch):
+    shop, first, second = trained
+    asked = []
+    monkeypatch.setattr(typer, "confirm", lambda question: asked.append(question))  # append returns None: no
+    assert shop.millrace("rollout", "switch", "shop.py", second).status == 1
+    said(shop, "rollout", "canary", "shop.py", second)
+    assert shop.millrace("rollout", "switch", "shop.py", second).status == 1
+    assert asked == [
+        f"{second} would answer everybody at once, unwatched beside {first}. Go on?",
+        f"{second} is watched beside {first} on 10% of the units, which this ends unjudged. Let it answer everybody?",
+    ]
+    assert f"{first} serves, {second} is rolled out to 10%" in said(shop, "status", "shop.py")
+
+
 def test_switch_and_the_way_back(trained):
     shop, first, second = trained
-    told = said(shop, "rollout", "switch", "shop.py", second, "--keep", "2h")
+    told = said(shop, "rollout", "switch", "shop.py", second, "--keep", "2h", "--yes")
     assert told == f"{second} answers everybody; {first} is kept for 2h: millrace rollback shop.py returns to it\n"
     assert f"{second} answers everybody, {first} is kept until" in said(shop, "status", "shop.py")
     assert said(shop, "rollback", "shop.py") == f"{first} serves again, {second} no longer\n"
@@ -103,7 +119,7 @@ def test_canary_sent_out_by_hand_begins_with_the_first_step_and_is_not_begun_twi
     assert told.startswith(f"{second} begins with 10% beside {first}; millrace status shop.py shows how it goes\n")
     assert f"{first} serves, {second} is rolled out to 10%" in said(shop, "status", "shop.py")
     again = shop.millrace("rollout", "canary", "shop.py", second)
-    assert again.err == f"error: {second} is beside {first} already (roll out by command line): withdraw it, then begin anew\n"
+    assert again.err == f"error: {second} is beside {first} already (roll out by {person()}): withdraw it, then begin anew\n"
     said(shop, "rollout", "withdraw", "shop.py")
     assert re.search(r"command line +roll out +checked beside the old one", said(shop, "status", "shop.py"))
 
@@ -131,7 +147,7 @@ def test_canary_where_no_step_is_declared_is_refused_with_what_to_do(trained):
 @pytest.mark.parametrize("under_way", [("rollout", "canary"), ("rollout", "switch"), ("rollout", "shadow")])
 def test_training_by_hand_puts_no_end_to_what_is_under_way(trained, under_way):
     shop, first, second = trained
-    said(shop, *under_way, "shop.py", second)
+    said(shop, *under_way, "shop.py", second, *(["--yes"] if "switch" in under_way else []))
     text = (shop.folder / "shop.py").read_text()
     (shop.folder / "shop.py").write_text(text.replace("trees=100", "trees=50"))
     told = said(shop, "train", "shop.py")
@@ -165,7 +181,7 @@ def test_halt_is_said_until_somebody_resumes(trained):
     told = said(shop, "rollout", "halt", "shop.py", "--why", "it sells nothing")
     assert told == f"shop is halted: within seconds {first} answers everybody; millrace rollout resume shop.py ends it\n"
     status = said(shop, "status", "shop.py")
-    assert re.search(rf"^HALTED since .* by command line: {first} answers everybody; it sells nothing$", status, re.M)
+    assert re.search(rf"^HALTED since .* by .*command line: {first} answers everybody; it sells nothing$", status, re.M)
     assert re.search(r"command line +halt +it sells nothing", status)
     assert shop.millrace("score", "shop.py", "--input", "visits.csv", "--output", "out").status != 0
     assert said(shop, "rollout", "resume", "shop.py").startswith(f"shop goes on: {first} serves")

@@ -146,14 +146,26 @@ def test_nothing_taken_is_a_row_without_a_candidate():
     assert [(row["request"], row["candidate"], row["rank"]) for row in rows] == [("a", None, None)]
 
 
+@pytest.mark.parametrize("name", ["decided.csv", "decided"])
+def test_file_that_would_not_be_what_its_name_says_is_refused(trained, name):
+    ask(trained)
+    said = trained.millrace("score", "shop.py", "--input", "asked.parquet", "--output", name)
+    refused = f"error: {name}: decisions are written as Parquet, under no other name: give --output decided.parquet\n"
+    assert (said.status, said.err) == (1, refused)
+    assert not (trained.folder / name).exists()
+    (trained.folder / "asked.csv").write_text("user\nuser-1\n")
+    said = trained.millrace("score", "shop.py", "--input", "asked.csv", "--output", "decided.parquet")
+    assert "asked.csv cannot be read as Parquet, which is all that is read here" in said.err
+
+
 @pytest.mark.parametrize(
     ("columns", "complaint"),
     [
         ({"limit": ["3", "many"]}, "limit"),
         ({"at": ["2026-01-01"] * 2}, "at"),
-        ({"limit": [3.0, 2.5]}, "row 1: Visit: `limit` takes a whole number, not a number with a point"),
-        ({"user": [None, "user-1"]}, "row 0: Visit: missing the field `user`"),
-        ({"limit": [3, 0]}, "row 1: Visit: `limit` says how many to take: write 1 or more, not 0"),
+        ({"limit": [3.0, 2.5]}, "row 2: Visit: `limit` takes a whole number, not a number with a point"),
+        ({"user": [None, "user-1"]}, "row 1: Visit: missing the field `user`"),
+        ({"limit": [3, 0]}, "row 2: Visit: `limit` says how many to take: write 1 or more, not 0"),
     ],
 )
 def test_wrong_row_is_named(trained, columns, complaint):
