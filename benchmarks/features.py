@@ -1,10 +1,11 @@
 """Reading features as a decision does: 30 of them for 1, 100 and 500 candidates, open-loop, beside Feast's online store.
 
-Requests arrive at random at half of what we can serve, whether or not the one before is done, and a latency counts from the intended
-arrival, so that a stall is charged to all who waited (no coordinated omission). The next one is waited for awake: who reads features is
-deciding already, and what it costs to wake a core that went to sleep is `decide-http`'s to show. Feast reads 30 stored numbers per
-candidate from its default online store (SQLite), one request after another: a kinder measure. Ours compute windows as of the request's
-watermark.
+Requests arrive at random, whether or not the one before is done, and a latency counts from the intended arrival, so that a stall is charged
+to all who waited (no coordinated omission). They come 1,000 a second, which is what a server asks that decides 500 times a second and looks
+up twice for each; and in turns with that at half of what could be served just before, which is more, and asks more of what is quicker. The
+next one is waited for awake: who reads features is deciding already, and what it costs to wake a core that went to sleep is `decide-http`'s
+to show. Feast reads 30 stored numbers per candidate from its default online store (SQLite), one request after another: a kinder measure.
+Ours compute windows as of the request's watermark.
 
 Then the same features are read by another process from a Redis that the engine publishes to, beside bare reads of the same bytes.
 """
@@ -35,10 +36,12 @@ from millrace.types import DAY, HOUR, Array, objects
 
 START = 20_000 * DAY
 SIZES = (1, 100, 500)
+RATE = 1_000.0
+"""How many requests come a second for what is promised."""
 TURNS = 10
 """Into how many turns requests are cut: how many a second are half of what can be served changes with what else the machine does."""
 LIMIT_MS = 2.0
-"""What is promised of p99 at 500 candidates in process."""
+"""What is promised of p99 at 500 candidates in process, at `RATE`."""
 LIMIT_BARE = 2.0
 """What is promised of p99 at 500 candidates from Redis: so many times a bare pipelined read of the same bytes."""
 
@@ -76,7 +79,7 @@ def seconds_each(serve: Callable[[int], object], n: int) -> float:
 
 
 def ours(engine: Engine, requests: int) -> dict[int, Array]:
-    """Return latencies in seconds by number of candidates, in process."""
+    """Return latencies in seconds by number of candidates, in process, at `RATE`."""
     found = {}
     features = engine.loaded.models["ranker"].features
     names = engine.view.known_ids(engine.loaded.system.candidate)  # as a source proposes them: those that the view holds
@@ -88,17 +91,18 @@ def ours(engine: Engine, requests: int) -> dict[int, Array]:
         def read(i: int, asked: list[Decisions] = asked) -> None:
             engine.facts(engine.clock.watermark()).lookup(features, asked[i])
 
-        each, parts, rates = requests // TURNS, [], []
+        each, parts, halves, rates = requests // TURNS, [], [], []
         for turn in range(TURNS):
 
             def here(i: int, first: int = turn * each, read: Callable[[int], None] = read) -> None:
                 read(first + i)
 
             rates.append(0.5 / seconds_each(here, min(300, each)))
-            parts.append(open_loop(here, each, rates[-1], seed=size + turn))
+            parts.append(open_loop(here, each, RATE, seed=size + turn))
+            halves.append(open_loop(here, each, rates[-1], seed=size + turn))
         found[size] = np.concatenate(parts)
-        said = f"millrace, {size:3} candidates, {len(features)} features, {np.median(rates):5.0f} requests/s"
-        print(f"{said}   {quantiles(found[size])}", flush=True)
+        for rate, latency in ((RATE, found[size]), (np.median(rates), np.concatenate(halves))):
+            print(f"millrace, {size:3} candidates, {len(features)} features, {rate:5.0f} requests/s   {quantiles(latency)}", flush=True)
     return found
 
 
@@ -183,7 +187,8 @@ def main(
         theirs[told["candidates"]] = float(np.percentile(latency, 99))
         print(f"Feast {told['version']}, {told['candidates']:3} candidates, 30 features, one at a time   {quantiles(latency)}")
     p99 = float(np.percentile(found[500], 99))
-    print(f"p99 at 500 candidates {p99 * 1e3:.2f} ms, promised {LIMIT_MS} ms: {'held' if p99 * 1e3 <= LIMIT_MS else 'NOT held'}")
+    said = f"p99 at 500 candidates and {RATE:.0f} requests/s {p99 * 1e3:.2f} ms, promised {LIMIT_MS} ms"
+    print(f"{said}: {'held' if p99 * 1e3 <= LIMIT_MS else 'NOT held'}")
     print(f"features ratio={theirs[500] / p99:.1f}{last}")
 
 
