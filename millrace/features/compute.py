@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,34 +13,14 @@ from millrace.features.declare import Aggregate, OnDemand, Ratio
 from millrace.features.defaults import DefaultsUsed
 from millrace.features.learned import Learned
 from millrace.features.on_demand import caller
-from millrace.features.plan import Plan, Read, by_reach, with_needs
-from millrace.features.routes import row_route
-from millrace.features.sides import Rows, joint_side, of_states, on_side
+from millrace.features.plan import Plan, Read
+from millrace.features.routes import RowRoute, row_route
+from millrace.features.sides import Rows, Sided, together
 from millrace.features.values import is_present
 from millrace.types import Array
 
-REMEMBERED = 256
-"""For so many lists of features it is remembered how they are made: there are few more than models and stages."""
-
-_Made: TypeAlias = dict[str, Array]
-_Make: TypeAlias = "Callable[[_Made, Rows, DefaultsUsed | None], Array]"
-"""Makes a feature, on its own side, of those made before it."""
-
-
-class _Program(NamedTuple):
-    """How some features are made, by column.
-
-    Attributes:
-        reading: Aggregates that are found in the same place of a row, with their columns.
-        defaults: What stands in for the missing values of some of them.
-        making: What is made of aggregates and of other features, each after what it needs.
-        wanted: The side of each feature that is asked for.
-    """
-
-    reading: list[tuple[tuple[Read, ...], list[str]]]
-    defaults: list[tuple[str, float | str]]
-    making: list[tuple[str, _Make]]
-    wanted: list[tuple[str, str]]
+Step: TypeAlias = "Callable[[_Batch], Sided]"
+"""Makes one feature of a batch of rows, on its own side."""
 
 
 def compute(plan: Plan, features: Iterable[Any], rows: Rows, used: DefaultsUsed | None = None) -> dict[str, Array]:
@@ -50,12 +29,12 @@ def compute(plan: Plan, features: Iterable[Any], rows: Rows, used: DefaultsUsed 
 
 
 class Computation:
-    """How the features of a plan are made: worked out once for all who want the same, then followed by several threads too."""
+    """How the features of a plan are made: worked out once for each of them, then followed batch after batch, by several threads too."""
 
     def __init__(self, plan: Plan) -> None:
         """Work out nothing yet."""
         self._plan = plan
-        self._program = lru_cache(maxsize=REMEMBERED)(self._worked_out)
+        self._steps: dict[str, Step] = {}
 
     def __call__(self, features: Iterable[Any], rows: Rows, used: DefaultsUsed | None = None) -> dict[str, Array]:
         """Return features by column, a value per row.
@@ -72,72 +51,96 @@ class Computation:
             NotFound: A feature is not in the plan.
             DeclarationError: A function failed, or returned what is no feature.
         """
-        program, made = self._program(tuple([one.column for one in features])), {}
+        batch = _Batch(rows, used)
         with np.errstate(divide="ignore", invalid="ignore"):  # once for all: it takes longer than a short division
-            for reads, columns in program.reading:
-                made.update(zip(columns, rows.aggregates(reads), strict=True))
-            for column, default in program.defaults:
-                made[column] = _defaulted(column, made[column], default, used)
-            for column, make in program.making:
-                made[column] = make(made, rows, used)
-        return {column: made[column] if side == "candidate" else made[column][rows.request] for column, side in program.wanted}
+            return {column: batch.of(column, self._step(column)).per_row(rows) for column in [one.column for one in features]}
 
-    def _worked_out(self, columns: tuple[str, ...]) -> _Program:
-        ordered = with_needs([self._known(column) for column in columns])
-        reads = [self._plan.reads[column] for column, one in ordered.items() if isinstance(one, Aggregate)]
-        sides = {read.aggregate.column: read.side for read in reads}
-        making: list[tuple[str, _Make]] = []
-        for column, one in ordered.items():
-            if column not in sides:
-                sides[column], make = self._made(one, sides)
-                making.append((column, make))
-        reading = [(tuple(some), [read.aggregate.column for read in some]) for some in by_reach(reads).values()]
-        defaults = [(read.aggregate.column, default) for read in reads if (default := _default_of(read)) is not None]
-        return _Program(reading, defaults, making, [(column, sides[column]) for column in columns])
+    def _step(self, column: str) -> Step:
+        step = self._steps.get(column)
+        if step is None:
+            one = self._plan.features.get(column)
+            if one is None:
+                raise NotFound(f"{column} is not among the features this was planned for: plan the system's features anew")
+            step = self._steps[column] = self._worked_out(one)
+        return step
 
-    def _known(self, column: str) -> Any:
-        one = self._plan.features.get(column)
-        if one is None:
-            raise NotFound(f"{column} is not among the features this was planned for: plan the system's features anew")
-        return one
-
-    def _made(self, one: Any, sides: Mapping[str, str]) -> tuple[str, _Make]:
-        """Return the side of a feature that is no aggregate, and what makes it, given the sides of its needs."""
+    def _worked_out(self, one: Any) -> Step:
+        if isinstance(one, Aggregate):
+            return _aggregated(self._plan.reads[one.column])
         if isinstance(one, Ratio):
-            return _divided(one, [sides[part.column] for part in (one.top, one.bottom)])
+            return self._divided(one)
         if isinstance(one, OnDemand):
-            columns = [need.column for need in one.needs]
-            side, call = caller(one, self._plan, [sides[column] for column in columns])
-            return side, lambda made, rows, _: call([made[column] for column in columns], rows)
+            return self._called(one)
         if isinstance(one, Learned):
             raise NotFound(f"{one.column} is not in the log, a version says it: ask what knows which version served when")
-        way = row_route(self._plan.request, self._plan.candidate, one)
-        if one.kind == "instant":
-            return way.side, lambda _, rows, __: as_attribute(one, rows.field(way))
-        return way.side, lambda _, rows, __: rows.field(way)
+        return _read(row_route(self._plan.request, self._plan.candidate, one), one)
+
+    def _divided(self, one: Ratio) -> Step:
+        parts = [(part.column, self._step(part.column)) for part in (one.top, one.bottom)]
+
+        def made(batch: _Batch) -> Sided:
+            side, (top, bottom) = together([batch.of(*part) for part in parts], batch.rows)
+            values = _ratio(one, top, bottom)
+            return Sided(side, values if one.default is None else _defaulted(one.column, values, one.default, batch.used))
+
+        return made
+
+    def _called(self, one: OnDemand) -> Step:
+        needs = [(need.column, self._step(need.column)) for need in one.needs]
+        call = caller(one, self._plan)
+        return lambda batch: call([batch.of(*need) for need in needs], batch.rows)
 
 
-def _divided(one: Ratio, sides: Sequence[str]) -> tuple[str, _Make]:
-    side = joint_side(sides)
-    (top, top_side), (bottom, bottom_side) = zip((one.top.column, one.bottom.column), sides, strict=True)
+class _Batch:
+    """Rows, with what was made of them: each feature once."""
 
-    def divided(made: _Made, rows: Rows, used: DefaultsUsed | None) -> Array:
-        values = _ratio(one, on_side(made[top], top_side, side, rows), on_side(made[bottom], bottom_side, side, rows))
-        return values if one.default is None else _defaulted(one.column, values, one.default, used)
+    def __init__(self, rows: Rows, used: DefaultsUsed | None) -> None:
+        self.rows = rows
+        self.used = used
+        self._done: dict[str, Sided] = {}
 
-    return side, divided
+    def of(self, column: str, step: Step) -> Sided:
+        done = self._done.get(column)
+        if done is None:
+            done = self._done[column] = step(self)
+        return done
+
+    def watermark(self, side: str) -> Array:
+        return Sided("request", self.rows.watermark).on(side, self.rows)
 
 
-def finished(read: Read, states: Sequence[Array], watermark: Array | int) -> Array:
-    """Return an aggregate's values from those of its states as `of_states` does, its default in place of those that are missing."""
+def _aggregated(read: Read) -> Step:
+    side, finish = read.side, _finishing(read)
+    if read.operation.timed:
+        return lambda batch: Sided(side, finish(batch.rows.states(read), batch.watermark(side), batch.used))
+    return lambda batch: Sided(side, finish(batch.rows.states(read), 0, batch.used))
+
+
+def _read(way: RowRoute, field: Any) -> Step:
+    if field.kind == "instant":
+        return lambda batch: Sided(way.side, as_attribute(field, batch.rows.field(way)))
+    return lambda batch: Sided(way.side, batch.rows.field(way))
+
+
+def finished(read: Read, states: tuple[Array, ...], watermark: Array | int) -> Array:
+    """Return an aggregate's values from those of its states.
+
+    Args:
+        read: What is read.
+        states: The values of its states. Shape (n,) or (n, k) each.
+        watermark: As of when each is read, microseconds; one for all, or shape (n,).
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
-        values = of_states(read, states, watermark)
-    default = _default_of(read)
-    return values if default is None else _defaulted(read.aggregate.column, values, default, None)
+        return _finishing(read)(states, watermark, None)
 
 
-def _default_of(read: Read) -> float | str | None:
-    return None if read.operation.zero else read.aggregate.default
+def _finishing(read: Read) -> Callable[[Sequence[Array], Array | int, DefaultsUsed | None], Array]:
+    aggregate, finish = read.aggregate, read.operation.finish
+    settings, window = aggregate.settings, aggregate.window
+    column, default = aggregate.column, aggregate.default
+    if read.operation.zero or default is None:
+        return lambda states, watermark, _: finish(states, settings, window, watermark)
+    return lambda states, watermark, used: _defaulted(column, finish(states, settings, window, watermark), default, used)
 
 
 def _defaulted(column: str, values: Array, default: float | str, used: DefaultsUsed | None) -> Array:

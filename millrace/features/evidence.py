@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from millrace.features.offline import nothing
 from millrace.features.plan import Plan, Read, domain
 from millrace.features.reading import Directory, Reader
 from millrace.features.routes import RowRoute
-from millrace.features.sides import of_states
 from millrace.features.streamed import Chunk, Group, answer, groups_of, piece_of
 from millrace.schema import Entity, Field
 from millrace.types import Array, Columns, objects, size, stack, take
@@ -139,17 +138,14 @@ class _OneRow:
     def _code(self, name: str) -> Array:
         return self._directory.interners[name].lookup(objects([self._keys[name]]))
 
-    def aggregates(self, reads: Sequence[Read]) -> list[Array]:
-        """See `Rows.aggregates`."""
-        return [of_states(read, self._states(read), self.watermark) for read in reads]
-
-    def _states(self, read: Read) -> list[Array]:
+    def states(self, read: Read) -> tuple[Array, ...]:
+        """Return the states of an aggregate."""
         number = self._number(read)
         if number not in self._answers:
             group = self._groups[number]
             codes = {f"key {i}": np.array([code]) for i, code in enumerate(self._codes(group))}
             self._answers[number] = answer(group, self._found(number), {**codes, "watermark": self.watermark})
-        return [self._answers[number][state.column] for state in read.states]
+        return tuple(self._answers[number][state.column] for state in read.states)
 
     def _number(self, read: Read) -> int:
         return next(number for number, group in enumerate(self._groups) if any(one is read for one in group.reads))
@@ -177,7 +173,7 @@ class _OneRow:
         lo = aggregate.window.lo(int(self.watermark[0]))
         pieces, events = self._found(number), stack(self._events[number])
         counted = pieces["at"] >= lo
-        value = finished(read, self._states(read), self.watermark).tolist()[0]
+        value = finished(read, self.states(read), self.watermark).tolist()[0]
         keys = {name: self._keys[name] for name in read.states[0].keying.domains}
         return Part(
             aggregate, keys, None if value != value else value, lo, take(events, counted), _values(aggregate, take(pieces, counted))

@@ -10,7 +10,6 @@ from millrace.features.interning import Combinations
 from millrace.features.operations import PARTIALS
 from millrace.features.plan import State
 from millrace.features.reading import Directory, Reader
-from millrace.features.side_by_side import SideBySide
 from millrace.features.tallies import Entries
 from millrace.features.tiles import TiledState
 from millrace.features.values import dtype_of
@@ -26,7 +25,6 @@ class KeyedStates:
         self.slots = Combinations(directory.interners[self.keying.domains[0]], len(self.keying.keys))
         self._specs = {state.column: state for state in states}
         self.states = {column: empty(state) for column, state in self._specs.items()}
-        self.values = SideBySide(self.states)
 
     def add(self, events: Columns, reader: Reader, places: Array, watermark: int) -> None:
         """Count the events of a batch.
@@ -50,7 +48,9 @@ class KeyedStates:
 
     def fit(self) -> None:
         """Make room for every slot."""
-        self.values.fit(self.slots.capacity)
+        capacity = self.slots.capacity
+        for state in self.states.values():
+            state.fit(capacity)
 
     def advance(self, watermark: int) -> int:
         """Stop counting what windows have left by a watermark; return the first watermark at which more will be left."""

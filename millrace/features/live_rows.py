@@ -2,51 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from millrace.decision import Decisions
-from millrace.features.interning import Combinations
 from millrace.features.keyed import KeyedStates
 from millrace.features.plan import Plan, Read
 from millrace.features.reading import Directory, Reader
 from millrace.features.routes import RowRoute
-from millrace.features.sides import on_side
+from millrace.features.tiles import TiledState
 from millrace.types import Array, size
 
 
 class Held(NamedTuple):
-    """Where an online view holds what aggregates of one reach read.
+    """Where an online view holds what an aggregate reads.
 
     Attributes:
-        slots: Where the keys of a row lead.
-        is_timed: Whether one of the aggregates changes with the watermark alone.
-        read: Returns the values of each aggregate there, given the watermark of each.
+        group: The states that share its keying.
+        states: Its own of them, in their order.
     """
 
-    slots: Combinations
-    is_timed: bool
-    read: Callable[[Array, Array | int], list[Array]]
+    group: KeyedStates
+    states: tuple[TiledState, ...]
 
 
-def held(groups: Mapping[str, KeyedStates], reads: Sequence[Read]) -> Held:
-    """Return where the states of reads of one reach are; `groups` are all states by keying."""
-    group = groups[reads[0].states[0].keying.column]
-    return Held(group.slots, any(read.operation.timed for read in reads), group.values.reading(reads))
+def held(plan: Plan, groups: Mapping[str, KeyedStates]) -> dict[str, Held]:
+    """Return where the states of each read of a plan are, by the aggregate's column; `groups` are all states by keying."""
+    found = {}
+    for column, read in plan.reads.items():
+        group = groups[read.states[0].keying.column]
+        found[column] = Held(group, tuple(group.states[state.column] for state in read.states))
+    return found
 
 
 class LiveRows:
     """See `sides.Rows`."""
 
-    def __init__(self, plan: Plan, directory: Directory, holds: Callable[[tuple[Read, ...]], Held], d: Decisions, watermark: int) -> None:
+    def __init__(self, plan: Plan, directory: Directory, holds: Mapping[str, Held], d: Decisions, watermark: int) -> None:
         """See rows as of a watermark that what is held has reached.
 
         Args:
             plan: What is kept.
             directory: The ids and attributes that are known.
-            holds: Returns where the states of reads of one reach are: `held`.
+            holds: Where states are: `held`.
             d: The rows.
             watermark: As of when they are read, microseconds.
         """
@@ -59,6 +59,7 @@ class LiveRows:
             "request": Reader(d.requests, directory, None),
             "candidate": Reader({"id": d.rows["candidate"]}, directory, None, entity=plan.candidate),
         }
+        self._slots: dict[str, Array] = {}
         self._spread: dict[str, Array] = {}
 
     @property
@@ -70,13 +71,13 @@ class LiveRows:
         """See `Rows.field`."""
         return self._readers[way.side].values(way.field)
 
-    def aggregates(self, reads: tuple[Read, ...]) -> list[Array]:
-        """See `Rows.aggregates`."""
-        first = reads[0]
-        codes = [self._codes(way, first.side) for way in first.routes]
-        slots, is_timed, read = self._holds(reads)
-        watermark = on_side(self.watermark, "request", first.side, self) if is_timed else self._as_of
-        return read(slots.lookup(codes), watermark)
+    def states(self, read: Read) -> tuple[Array, ...]:
+        """See `Rows.states`."""
+        group, states = self._holds[read.aggregate.column]
+        slots = self._slots.get(read.reach)
+        if slots is None:
+            slots = self._slots[read.reach] = group.slots.lookup([self._codes(way, read.side) for way in read.routes])
+        return tuple([state.tally.value[slots] for state in states])
 
     def _codes(self, way: RowRoute, side: str) -> Array:
         codes = self._readers[way.side].codes(way.field)

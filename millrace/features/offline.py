@@ -16,7 +16,6 @@ from millrace.features.plan import Plan, Read
 from millrace.features.plan import plan as plan_for
 from millrace.features.reading import Directory, Reader
 from millrace.features.routes import RowRoute
-from millrace.features.sides import of_states
 from millrace.schema import Field, field_names
 from millrace.types import Array, Columns, size, take
 
@@ -103,14 +102,17 @@ class _LogRows:
         self.watermark = rows["watermark"]
         self._log = log
         self._threads = threads
+        self._groups = groups(plan.reads.values())
+        self._answers: dict[str, dict[str, Array]] = {}
         self._readers = row_readers(plan, rows, log.directory)
 
     def field(self, way: RowRoute) -> Array:
         return self._readers[way.side].values(way.field)
 
-    def aggregates(self, reads: Sequence[Read]) -> list[Array]:
-        states = self._answered(reads)
-        return [of_states(read, [states[state.column] for state in read.states], self.watermark) for read in reads]
+    def states(self, read: Read) -> tuple[Array, ...]:
+        if read.reach not in self._answers:
+            self._answers[read.reach] = self._answered(self._groups[read.reach])
+        return tuple(self._answers[read.reach][state.column] for state in read.states)
 
     def _answered(self, reads: Sequence[Read]) -> dict[str, Array]:
         """Return the states of reads that share keying and routes."""
@@ -146,3 +148,11 @@ def row_readers(plan: Plan, rows: Columns, directory: Directory) -> dict[str, Re
         "request": Reader(rows, directory, moments, interning=True),
         "candidate": Reader(ids, directory, moments, interning=True, entity=plan.candidate),
     }
+
+
+def groups(reads: Iterable[Read]) -> dict[str, list[Read]]:
+    """Return reads by what they share: a keying and the routes of rows to it."""
+    found: dict[str, list[Read]] = {}
+    for read in reads:
+        found.setdefault(read.reach, []).append(read)
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from millrace.decision import Decisions
 from millrace.errors import BadInput, Conflict, DeclarationError, NotFound
 from millrace.features.attributes import Moments
-from millrace.features.compute import REMEMBERED, Computation, finished
+from millrace.features.compute import Computation, finished
 from millrace.features.defaults import DefaultsUsed
 from millrace.features.enumeration import Belonging, Newest, greatest
 from millrace.features.keyed import KeyedStates
@@ -67,7 +66,7 @@ class OnlineView:
         self._counting: dict[str, list[KeyedStates]] = {}
         for group in self.groups.values():
             self._counting.setdefault(group.keying.stream.__name__, []).append(group)
-        self._held = lru_cache(maxsize=REMEMBERED)(lambda reads: held(self.groups, reads))
+        self._held = held(plan, self.groups)
         self._compute = Computation(plan)
         self._next_change = NEVER
         self._indices: dict[tuple[Any, ...], tuple[Any, Any]] = {}
@@ -188,7 +187,7 @@ class OnlineView:
             raise NotFound(f"{aggregate.column} is not among the features this view was planned for: rebuild it with the system's features")
         if len(read.routes) != 1:
             raise DeclarationError(f"{aggregate.column} is kept per several keys together, so no single key has the greatest: use one key")
-        states = [self.state(state) for state in read.states]
+        states = self._held[aggregate.column].states
         changes = sum(state.changes for state in states)
         when = watermark if read.operation.timed else 0
         return self._index(("top", aggregate.column, take), (changes, when), lambda: self._greatest(read, states, take, watermark))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from millrace.features.operation import (
@@ -17,14 +19,19 @@ from millrace.features.operation import (
     numbered,
     numbers,
     presence,
-    quotient,
 )
 from millrace.features.tallies import FloatSums, WholeSums
+from millrace.features.window import Window
 from millrace.types import Array
 
 
 def _zero(values: Array | None, _: Settings) -> Array:
     return np.array(0.0) if values is not None and values.dtype.kind == "f" else np.array(0, dtype=np.int64)
+
+
+def _mean(states: Sequence[Array], _: Settings, __: Window, ___: Array | int) -> Array:
+    total, count = states
+    return total / count  # of nothing the total is 0 too, and 0 / 0 is NaN: missing
 
 
 COUNTS = Partial(
@@ -49,4 +56,4 @@ MEANS = Answer(lambda values, span, _: values.mean(span), missing)
 
 COUNT = Operation("count", "events", frozenset(), lambda _, __: (Need("count"),), alone, zero=True, adds=True)
 TOTAL = Operation("total", "values", NUMBERS, lambda _, __: (Need("total"),), alone, zero=True, adds=True)
-MEAN = Operation("mean", "values", NUMBERS, lambda _, __: (Need("total"), Need("count")), quotient)
+MEAN = Operation("mean", "values", NUMBERS, lambda _, __: (Need("total"), Need("count")), _mean)

@@ -124,11 +124,6 @@ def alone(states: Sequence[Array], _: Settings, __: Window, ___: Array | int) ->
     return states[0]
 
 
-def quotient(states: Sequence[Array], _: Settings, __: Window, ___: Array | int) -> Array:
-    """Finish an operation that is its first partial divided by its second; of nothing that is 0 / 0: missing."""
-    return states[0] / states[1]
-
-
 def presence(_: Array | None, at: Array, __: Settings) -> tuple[Array, None]:
     """Take of events that they happened."""
     return np.ones(len(at), dtype=np.int64), None

@@ -1,14 +1,12 @@
-"""Small whole numbers for pairs of codes: a hash table that lies in two arrays, gone through by code that Numba makes for this machine.
+"""Small whole numbers for pairs of codes: a hash table that lies in two arrays, so that hundreds of pairs are found by a few array steps.
 
-A dict would look at one boxed integer after another. With a million pairs, each of them is a wait for memory; here the processor waits
-for those of several pairs at once.
+A dict would look at one boxed integer after another. With a million pairs, each of them is a wait for memory: for 500 pairs six times as
+long as here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-from typing import Any, NamedTuple
+from itertools import count
 
 import numpy as np
 
@@ -18,17 +16,18 @@ _FIRST_CELLS = 64
 _CELLS_PER_PAIR = 4
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
+_FEW = 8
+"""How many pairs are looked for one by one: for so few the steps of arrays would take longer."""
 
 
 class Pairs:
     """Codes for pairs of codes, from 1 in the order they came; 0 is a pair never seen. Looking pairs up never adds any.
 
     A pair comes packed, as `first << 32 | second`: both from 1 to 2**31. It lies in the cell that it is hashed to, or else in the next
-    free one after it. Pairs are never removed. The first table of a process compiles, which takes most of a second.
+    free one after it. Pairs are never removed.
     """
 
     def __init__(self) -> None:
-        self._go = _compiled()
         self._n = 0
         self._clear(_FIRST_CELLS)
 
@@ -43,25 +42,26 @@ class Pairs:
 
     def lookup(self, packed: Array) -> Array:
         """Return the code of each pair, 0 for those never seen, such as any with a 0 in it. int64, shape (n,)."""
-        return self._go.lookup(self._pairs, self._codes, self._shift, packed)
+        return self._codes[self._cells(packed)].astype(np.int64)
 
     def intern(self, packed: Array) -> Array:
         """Return the code of each pair, giving one to those never seen. int64, shape (n,)."""
-        found = np.empty(len(packed), dtype=np.int64)
-        done = self._enter(packed, found, 0)
-        while done < len(packed):
-            held = self.packed
-            self._clear(2 * len(self._pairs))
-            self._n = 0
-            self._enter(held, np.empty_like(held), 0)
-            done = self._enter(packed, found, done)
+        cells = self._cells(packed)
+        found = self._codes[cells].astype(np.int64)
+        missing = np.flatnonzero(found == 0)
+        if len(missing) == 0:
+            return found
+        asked = packed[missing].tolist()
+        given = dict(zip(dict.fromkeys(asked), count(self._n + 1), strict=False))
+        found[missing] = np.fromiter(map(given.__getitem__, asked), dtype=np.int64, count=len(asked))
+        self._n += len(given)
+        if self._n * _CELLS_PER_PAIR > len(self._pairs):
+            pairs = np.concatenate([self.packed, np.fromiter(given, dtype=np.int64, count=len(given))])
+            self._clear(1 << (self._n * _CELLS_PER_PAIR).bit_length())
+            self._enter(pairs, np.arange(1, self._n + 1), self._cells(pairs))
+        else:
+            self._enter(packed[missing], found[missing], cells[missing])
         return found
-
-    def _enter(self, packed: Array, found: Array, start: int) -> int:
-        """Find the codes of pairs from one on while there is room; return the first that there was none for."""
-        room = len(self._pairs) // _CELLS_PER_PAIR
-        done, self._n = self._go.enter(self._pairs, self._codes, self._shift, self._n, room, packed, found, start)
-        return done
 
     @property
     def packed(self) -> Array:
@@ -74,43 +74,31 @@ class Pairs:
         """The memory its arrays take, in bytes."""
         return self._pairs.nbytes + self._codes.nbytes
 
+    def _enter(self, packed: Array, codes: Array, cells: Array) -> None:
+        """Put pairs, none of them there yet, into cells of their own, beginning with the free ones they were hashed to."""
+        while len(packed):
+            self._pairs[cells] = packed
+            won = self._pairs[cells] == packed  # several may have been after one cell
+            self._codes[cells[won]] = codes[won]
+            packed, codes = packed[~won], codes[~won]
+            cells = self._cells(packed)
 
-class _Compiled(NamedTuple):
-    """What goes through the cells of a table: compiled for the types given here, so that nobody who asks waits for it."""
+    def _cells(self, packed: Array) -> Array:
+        """Return the cell that each pair lies in, or the free one where it would. Shape (n,)."""
+        bits = packed.view(np.uint64)
+        cells = ((bits ^ bits >> _HALF) * _SPREAD >> self._shift).view(np.int64)
+        there = self._pairs[cells]
+        taken = np.flatnonzero((there != packed) & (there != 0))
+        while len(taken) > _FEW:
+            following = cells[taken] = (cells[taken] + 1) & (len(self._pairs) - 1)
+            there = self._pairs[following]
+            taken = taken[(there != packed[taken]) & (there != 0)]
+        for row in taken.tolist():
+            cells[row] = self._reached(packed.item(row), cells.item(row))
+        return cells
 
-    lookup: Callable[..., Array]
-    enter: Callable[..., tuple[int, int]]
-
-
-@cache
-def _compiled() -> _Compiled:
-    from numba import njit
-
-    @njit("int64(int64[::1], uint64, int64)")
-    def cell_of(pairs: Array, shift: np.uint64, pair: int) -> Any:
-        bits = np.uint64(pair)
-        cell = np.int64((bits ^ bits >> _HALF) * _SPREAD >> shift)
-        while pairs[cell] != 0 and pairs[cell] != pair:
-            cell = (cell + 1) & (len(pairs) - 1)
+    def _reached(self, pair: int, cell: int) -> int:
+        """Return the first cell from one on that holds a pair, or is free."""
+        while self._pairs.item(cell) not in (0, pair):
+            cell = (cell + 1) & (len(self._pairs) - 1)
         return cell
-
-    @njit("int64[::1](int64[::1], int32[::1], uint64, int64[::1])", nogil=True)
-    def lookup(pairs: Array, codes: Array, shift: np.uint64, packed: Array) -> Array:
-        found = np.empty(len(packed), np.int64)
-        for row in range(len(packed)):
-            found[row] = codes[cell_of(pairs, shift, packed[row])]
-        return found
-
-    @njit("Tuple((int64, int64))(int64[::1], int32[::1], uint64, int64, int64, int64[::1], int64[::1], int64)", nogil=True)
-    def enter(pairs: Array, codes: Array, shift: np.uint64, n: int, room: int, packed: Array, found: Array, start: int) -> tuple[int, int]:
-        for row in range(start, len(packed)):
-            cell = cell_of(pairs, shift, packed[row])
-            if codes[cell] == 0:
-                if n == room:
-                    return row, n
-                n += 1
-                pairs[cell], codes[cell] = packed[row], n
-            found[row] = codes[cell]
-        return len(packed), n
-
-    return _Compiled(lookup, enter)

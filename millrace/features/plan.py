@@ -66,7 +66,7 @@ class State:
         return f"{self.op}{spelt(self.settings)}({value}) of {self.keying.column} over {span(self.window)}"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Read:
     """How an aggregate's value on a row is made: which states, found by which route, and what stands for nothing.
 
@@ -237,11 +237,3 @@ def by_keying(plan: Plan) -> dict[str, list[State]]:
     for state in plan.states.values():
         grouped.setdefault(state.keying.column, []).append(state)
     return grouped
-
-
-def by_reach(reads: Iterable[Read]) -> dict[str, list[Read]]:
-    """Return reads by what they share: a keying and the routes of rows to it."""
-    found: dict[str, list[Read]] = {}
-    for read in reads:
-        found.setdefault(read.reach, []).append(read)
-    return found

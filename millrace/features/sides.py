@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from millrace.features.plan import Read
 from millrace.features.routes import RowRoute
@@ -37,25 +37,30 @@ class Rows(Protocol):
         """Return a field as the request has it, or an attribute as known (text or None, float64 or NaN), on its route's side."""
         ...
 
-    def aggregates(self, reads: tuple[Read, ...]) -> Sequence[Array]:
-        """Return the values of some aggregates of one reach, on their side: NaN or None where there is none, whatever its default."""
+    def states(self, read: Read) -> tuple[Array, ...]:
+        """Return the values of an aggregate's states, on its side; 0, NaN or None for keys unknown."""
         ...
 
 
-def of_states(read: Read, states: Sequence[Array], watermark: Array | int) -> Array:
-    """Return an aggregate's values from those of its states: NaN or None where there is none. NumPy is told beforehand that 0 / 0 is meant.
+class Sided(NamedTuple):
+    """Values with the side they are of: `request` (a value per request) or `candidate` (a value per row)."""
 
-    Args:
-        read: What is read.
-        states: The values of its states. Shape (n,) or (n, k) each.
-        watermark: As of when each is read, microseconds; one for all, or shape (n,).
-    """
-    return read.operation.finish(states, read.aggregate.settings, read.aggregate.window, watermark)
+    side: str
+    values: Array
+
+    def per_row(self, rows: Rows) -> Array:
+        """Return a value per row."""
+        return self.values if self.side == "candidate" else self.values[rows.request]
+
+    def on(self, side: str, rows: Rows) -> Array:
+        """Return the values on a side: their own, or the candidates'."""
+        return self.values if self.side == side else self.per_row(rows)
 
 
-def on_side(values: Array, of: str, to: str, rows: Rows) -> Array:
-    """Return values of one side (`request`: a value per request, `candidate`: a value per row) on another: the same, or the candidates'."""
-    return values if of == to else values[rows.request]
+def together(parts: Sequence[Sided], rows: Rows) -> tuple[str, list[Array]]:
+    """Return values side by side: per request when all are, else per row."""
+    side = joint_side(part.side for part in parts)
+    return side, [part.on(side, rows) for part in parts]
 
 
 def joint_side(sides: Iterable[str]) -> str:

@@ -19,11 +19,10 @@ from millrace.features.attributes import Moments
 from millrace.features.compute import compute
 from millrace.features.declare import OnDemand
 from millrace.features.keyed_events import KeyedEvents
-from millrace.features.offline import nothing, row_readers, states_of
-from millrace.features.plan import Keying, Plan, Read, attribute_names, by_reach
+from millrace.features.offline import groups, nothing, row_readers, states_of
+from millrace.features.plan import Keying, Plan, Read, attribute_names
 from millrace.features.reading import Directory, Reader
 from millrace.features.routes import RowRoute, row_route
-from millrace.features.sides import of_states
 from millrace.schema import Field
 from millrace.types import Array, Columns, size, take
 
@@ -61,7 +60,7 @@ class Group:
 
 def groups_of(plan: Plan) -> tuple[Group, ...]:
     """Return the groups of a plan, in an order that the plan decides."""
-    return tuple(Group(tuple(reads)) for reads in by_reach(plan.reads.values()).values())
+    return tuple(Group(tuple(reads)) for reads in groups(plan.reads.values()).values())
 
 
 @dataclass(frozen=True)
@@ -245,5 +244,5 @@ class _Answered:
             return self._fields[way.field.column]
         return self._own.values(way.field)
 
-    def aggregates(self, reads: Sequence[Read]) -> list[Array]:
-        return [of_states(read, [self._states[state.column] for state in read.states], self.watermark) for read in reads]
+    def states(self, read: Read) -> tuple[Array, ...]:
+        return tuple(self._states[state.column] for state in read.states)

@@ -113,8 +113,6 @@ class LiveFacts:
 
     def lookup(self, features: Sequence[Any], d: Decisions) -> dict[str, Array]:
         """See `Facts.lookup`."""
-        if not [one for one in features if isinstance(one, Learned)]:
-            return self.view.lookup(features, d, self.as_of)
         return completed(features, self.view.lookup(plain(features), d, self.as_of), self._learned)
 
     def _learned(self, one: Learned, rows: Columns) -> Array:

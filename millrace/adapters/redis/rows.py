@@ -16,7 +16,6 @@ from millrace.features.attributes import as_attribute
 from millrace.features.interning import NOBODY
 from millrace.features.plan import Read
 from millrace.features.routes import RowRoute
-from millrace.features.sides import of_states, on_side
 from millrace.schema import field_names
 from millrace.types import Array, Columns, size
 
@@ -61,12 +60,11 @@ class StoredRows:
         want = self._needs.entities[holder.side, holder.field.column]
         return self._values[want][field.name][self._slots[want]]
 
-    def aggregates(self, reads: Sequence[Read]) -> list[Array]:
-        """See `Rows.aggregates`."""
-        want = self._needs.states[reads[0].aggregate.column]
+    def states(self, read: Read) -> tuple[Array, ...]:
+        """See `Rows.states`."""
+        want = self._needs.states[read.aggregate.column]
         values, slots = self._values[want], self._slots[want]
-        watermark = on_side(self.watermark, "request", want.side, self)
-        return [of_states(read, [values[state.column][slots] for state in read.states], watermark) for read in reads]
+        return tuple([values[state.column][slots] for state in read.states])
 
     def keys(self, want: Want) -> list[str]:
         """Return the keys of the rows to ask for, each once, without what they begin with."""
